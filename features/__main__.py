@@ -1,0 +1,65 @@
+"""``python -m features COMMAND``: raw files to validated tables to features."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+
+from features.cli import Commands, exit_with
+from features.config import read_config
+from features.errors import EXIT_DONE
+from features.snapshot import Snapshot
+from features.source import read_source
+from features.tables import read_tables
+
+JOBS = Commands("python -m features")
+
+
+@JOBS.add("ingest")
+def run_ingest(arguments: Sequence[str]) -> int:
+    """Read a source's files into validated tables and account for every record."""
+    parser = JOBS.parser("ingest")
+    parser.add_argument(
+        "--source", type=Path, required=True, help="the source's TOML, such as datasets/NAME.toml"
+    )
+    given = parser.parse_args(arguments)
+    from features.account import account_text
+    from features.ingest import ingest
+
+    account = ingest(given.source, given.state)
+    print(account_text(account))
+    print(f"tables: {given.state / 'tables' / account.source}  digest: {account.digest}")
+    return EXIT_DONE
+
+
+@JOBS.add("settings")
+def run_settings(arguments: Sequence[str]) -> int:
+    """Print each key of config.toml with its default, its bounds and its meaning."""
+    JOBS.parser("settings").parse_args(arguments)
+    from features.settings import list_settings, settings_text
+
+    print(settings_text(list_settings()))
+    return EXIT_DONE
+
+
+@JOBS.add("build")
+def run_build(arguments: Sequence[str]) -> int:
+    """Compute the feature table of one cutoff from the validated tables."""
+    parser = JOBS.parser("build")
+    parser.add_argument("--source", type=Path, required=True, help="the source's TOML")
+    parser.add_argument("--cutoff", type=date.fromisoformat, help="default: end of the data")
+    given = parser.parse_args(arguments)
+    from features.store import read_or_build_features
+
+    config = read_config(given.config)
+    tables = read_tables(given.state / "tables" / read_source(given.source).name)
+    cutoff = given.cutoff or tables.data_complete_before
+    snapshot = Snapshot(cutoff, config.training.horizon_days, tables.history_start)
+    frame = read_or_build_features(tables, snapshot, config.features, given.state)
+    print(f"{len(frame)} customers, {len(frame.columns) - 1} features at {cutoff}")
+    return EXIT_DONE
+
+
+if __name__ == "__main__":
+    exit_with(JOBS.run)

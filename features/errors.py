@@ -1,0 +1,79 @@
+"""What can go wrong, as one tree: each error says what was found, what was expected and what to do.
+
+TierwiseError                 exit code
+├── InputError                2   a file, table, row or argument that cannot be used
+├── ConfigError               78  a setting that is unknown, missing or out of range
+├── ReleaseError              2   a release folder that is damaged, foreign or incomplete
+├── NoSkillError              20  no model ranks customers better than chance: nothing is served
+└── LockedError               75  another run holds the lock
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+EXIT_DONE = 0
+EXIT_BAD_INPUT = 2
+EXIT_ACTED = 10
+EXIT_WANTS_HUMAN = 20
+EXIT_LOCKED = 75
+EXIT_CONFIGURATION = 78
+
+
+class TierwiseError(Exception):
+    """An error a user can mend.
+
+    Parameters
+    ----------
+    found : str
+        What was found and, after a semicolon, what was expected. One line.
+    do : str
+        What to do about it. One line.
+    """
+
+    exit_code = EXIT_BAD_INPUT
+
+    def __init__(self, found: str, do: str) -> None:
+        super().__init__(f"{found}\n{do}")
+        self.found = found
+        self.do = do
+
+
+class InputError(TierwiseError):
+    """A file, table, row or argument that cannot be used."""
+
+
+class ConfigError(TierwiseError):
+    """A setting that is unknown, missing or out of range; the message names its key."""
+
+    exit_code = EXIT_CONFIGURATION
+
+
+class ReleaseError(TierwiseError):
+    """A release folder that is damaged, foreign or incomplete."""
+
+
+class NoSkillError(TierwiseError):
+    """No model ranks customers better than chance, so nothing may be served."""
+
+    exit_code = EXIT_WANTS_HUMAN
+
+
+class LockedError(TierwiseError):
+    """Another run holds the lock."""
+
+    exit_code = EXIT_LOCKED
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Return a hint naming the closest known word, or the list of them.
+
+    >>> did_you_mean("horzon_days", ["horizon_days", "cutoff"])
+    'did you mean "horizon_days"?'
+    >>> did_you_mean("xyz", ["a", "b"])
+    'known: a, b'
+    """
+    names = sorted(known)
+    close = difflib.get_close_matches(word, names, n=1)
+    return f'did you mean "{close[0]}"?' if close else f"known: {', '.join(names)}"

@@ -1,0 +1,285 @@
+"""From an id or a feature vector to a tier: pure, and without any knowledge of HTTP or BentoML.
+
+One predictor holds one release and its look-up store; both never change, so a service swaps
+releases by swapping one reference to a predictor.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+import numpy.typing as npt
+from msgspec import UnsetType
+
+from features.catalogue import feature_named
+from features.errors import ReleaseError
+from serving import refusals
+from serving.schemas import (
+    BatchItem,
+    FeatureName,
+    Scheme,
+    SchemeTier,
+    TierAnswer,
+    TierLabel,
+    TierRequest,
+)
+
+if TYPE_CHECKING:
+    from features.online import OnlineStore
+    from training.release import Release
+
+Row = npt.NDArray[np.float64]
+
+RELEASE_DIGITS = 12
+NO_CUSTOMER = "no customer of this id had an order before the cutoff"
+NO_SCORE = "no score can be made of this customer's features"
+
+
+class Predictor:
+    """Answers of one release.
+
+    Parameters
+    ----------
+    release : Release
+        What scores.
+    store : OnlineStore or None
+        Feature rows by customer, as of the release's cutoff; without one only vectors are scored.
+
+    Raises
+    ------
+    ReleaseError
+        If the store's columns are not those of the release.
+    """
+
+    def __init__(self, release: Release, store: OnlineStore | None) -> None:
+        if store is not None and tuple(store.columns) != tuple(release.columns):
+            raise ReleaseError(
+                f"the look-up store has {len(store.columns)} columns that are not the "
+                f"{len(release.columns)} of release {release.digest[:RELEASE_DIGITS]}; "
+                "expected the same in the same order",
+                "rebuild it: python -m training score",
+            )
+        self.release = release
+        self.store = store
+        self.release_id: str = release.digest[:RELEASE_DIGITS]
+        """First 12 hex digits of the release's digest."""
+        self._cutoff = release.cutoff.isoformat()
+        self._tiers = _scheme_tiers(release)
+        self._features = [_described(name, release.required) for name in release.columns]
+        self._position = {name: i for i, name in enumerate(release.columns)}
+        self._required = tuple((name, self._position[name]) for name in release.required)
+        self._never_negative = frozenset(
+            known.name for known in self._features if known.unit == "days"
+        )
+
+    def answer_for(self, customer_id: str) -> TierAnswer | None:
+        """Return the tier of a customer, or None if the store does not know the id.
+
+        Raises
+        ------
+        Refused
+            503 if there is no look-up store.
+        """
+        row = self._stored_row(customer_id)
+        return None if row is None else self._answers([_Case(customer_id, row)])[0]
+
+    def answer_vector(self, request: TierRequest) -> TierAnswer:
+        """Return the tier of one feature vector.
+
+        Raises
+        ------
+        Refused
+            422 naming the field: an unknown feature, a required one without a number, a value
+            that cannot be.
+        """
+        row = self._given_row(request.features, "features")
+        return self._answers([_Case(_known_id(request.customer_id), row, "features")])[0]
+
+    def answer_batch(self, items: Sequence[BatchItem]) -> list[TierAnswer]:
+        """Return one answer for each item, in their order.
+
+        An id that the store does not know gets status ``unknown_customer``; it does not fail the
+        batch. An item with features is scored on them, and its id is only echoed.
+
+        Raises
+        ------
+        Refused
+            422 naming the first bad item; 503 if an item needs a look-up store and there is none.
+        """
+        cases = [self._case(item, position) for position, item in enumerate(items)]
+        scored = [case for case in cases if case.row is not None]
+        answers = iter(self._answers(scored) if scored else [])
+        return [
+            self._no_tier(case.customer_id, "unknown_customer", NO_CUSTOMER)
+            if case.row is None
+            else next(answers)
+            for case in cases
+        ]
+
+    def scheme(self) -> Scheme:
+        """Return the tiers in force, bottom to top, and what they rest on."""
+        release = self.release
+        return Scheme(
+            release=self.release_id,
+            model=release.model.name,
+            source=release.source,
+            currency=release.currency,
+            horizon_days=release.horizon_days,
+            cutoff=self._cutoff,
+            tiers=list(self._tiers),
+            features=self._features,
+        )
+
+    def _case(self, item: BatchItem, position: int) -> _Case:
+        """Return an item of a batch with its features: given, stored, or none."""
+        customer_id = _known_id(item.customer_id)
+        if not isinstance(item.features, UnsetType):
+            path = f"[{position}].features"
+            return _Case(customer_id, self._given_row(item.features, path), path)
+        if customer_id is None:
+            raise refusals.empty_item(position)
+        return _Case(customer_id, self._stored_row(customer_id))
+
+    def _stored_row(self, customer_id: str) -> Row | None:
+        """Return the stored features of a customer, or None."""
+        if self.store is None:
+            raise refusals.not_ready(
+                f"no look-up store beside release {self.release_id}",
+                "build it: python -m training score; or send features to POST /v1/tier",
+            )
+        return self.store.read(customer_id)
+
+    def _given_row(self, features: Mapping[str, float | None], path: str) -> Row:
+        """Return a feature vector in the release's order; missing and null become NaN."""
+        row = np.full(len(self._position), np.nan)
+        for name, value in features.items():
+            position = self._position.get(name)
+            if position is None:
+                raise refusals.unknown_feature(f"{path}.{name}", name, self._position)
+            if value is None:
+                continue
+            if value < 0 and name in self._never_negative:
+                raise refusals.negative(f"{path}.{name}", value)
+            row[position] = value
+        for name, position in self._required:
+            if math.isnan(row[position]):
+                raise refusals.missing_feature(f"{path}.{name}", name)
+        return row
+
+    def _answers(self, cases: Sequence[_Case]) -> list[TierAnswer]:
+        """Score cases with features, all in one call, and put each score in words."""
+        with np.errstate(all="ignore"):
+            scores = self.release.score(np.array([case.row for case in cases]))
+        columns = zip(
+            cases,
+            scores.tier.tolist(),
+            scores.expected_value.tolist(),
+            scores.p_churn.tolist(),
+            scores.value_at_risk.tolist(),
+            strict=True,
+        )
+        return [self._answer(*column) for column in columns]
+
+    def _answer(
+        self, case: _Case, tier: int, value: float, p_churn: float, at_risk: float
+    ) -> TierAnswer:
+        """Put one score in words.
+
+        Raises
+        ------
+        Refused
+            422 for a given vector that no order history can have: its score is not a number.
+        """
+        if tier < 0 or case.row is None:
+            reason = None if case.row is None else self.release.insufficient_reason(case.row)
+            return self._no_tier(case.customer_id, "insufficient_data", reason or NO_SCORE)
+        if not math.isfinite(value + p_churn + at_risk):
+            if case.path is not None:
+                raise refusals.impossible_vector(case.path)
+            return self._no_tier(case.customer_id, "insufficient_data", NO_SCORE)
+        in_force = self._tiers[tier]
+        return TierAnswer(
+            customer_id=case.customer_id,
+            status="ok",
+            tier=in_force.tier,
+            indicated_tier=in_force.tier,
+            tier_label=in_force.tier_label,
+            expected_value=value,
+            currency=self.release.currency,
+            p_churn=p_churn,
+            horizon_days=self.release.horizon_days,
+            value_at_risk=at_risk,
+            boundary_below=in_force.boundary_below,
+            boundary_above=in_force.boundary_above,
+            cutoff=self._cutoff,
+            release=self.release_id,
+        )
+
+    def _no_tier(
+        self,
+        customer_id: str | None,
+        status: Literal["insufficient_data", "unknown_customer"],
+        reason: str,
+    ) -> TierAnswer:
+        return TierAnswer(
+            customer_id=customer_id,
+            status=status,
+            reason=reason,
+            tier=None,
+            indicated_tier=None,
+            tier_label=None,
+            expected_value=None,
+            currency=self.release.currency,
+            p_churn=None,
+            horizon_days=self.release.horizon_days,
+            value_at_risk=None,
+            boundary_below=None,
+            boundary_above=None,
+            cutoff=self._cutoff,
+            release=self.release_id,
+        )
+
+
+@dataclass(frozen=True)
+class _Case:
+    """One customer to answer: features as stored, as given (with their path), or none."""
+
+    customer_id: str | None
+    row: Row | None
+    path: str | None = None
+
+
+def _known_id(given: str | UnsetType) -> str | None:
+    return None if isinstance(given, UnsetType) else given
+
+
+def _scheme_tiers(release: Release) -> tuple[SchemeTier, ...]:
+    """Return the release's tiers, bottom to top, with the boundaries on both sides."""
+    above = [tier.boundary_below for tier in release.tiers[1:]] + [math.inf]
+    return tuple(
+        SchemeTier(
+            tier=tier.id,
+            tier_label=TierLabel(zh=tier.label["zh"], en=tier.label["en"]),
+            boundary_below=_finite(tier.boundary_below),
+            boundary_above=_finite(next_boundary),
+            share=tier.share,
+            realised_mean=tier.realised_mean,
+            revenue_share=tier.revenue_share,
+        )
+        for tier, next_boundary in zip(release.tiers, above, strict=True)
+    )
+
+
+def _described(name: str, required: Sequence[str]) -> FeatureName:
+    """Return what a caller has to know of a feature."""
+    known = feature_named(name)
+    return FeatureName(name=name, unit=known.unit, meaning=known.meaning, required=name in required)
+
+
+def _finite(boundary: float) -> float | None:
+    """Return a boundary, or None where there is none."""
+    return boundary if math.isfinite(boundary) else None

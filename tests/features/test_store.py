@@ -1,0 +1,96 @@
+"""Kept feature tables: read back bit for bit, and never stale, foreign or half-written."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from features.catalogue import COLUMNS
+from features.config import FeatureSettings
+from features.customer_days import LINE_COLUMNS
+from features.snapshot import Snapshot
+from features.store import feature_key, read_or_build_features
+from features.tables import ORDER_LINES, Tables
+
+SNAPSHOT = Snapshot(date(2024, 3, 1), 30, date(2024, 1, 1))
+SETTINGS = FeatureSettings(memory_limit_mb=256, threads=1)
+
+
+@pytest.fixture
+def tables(tmp_path: Path) -> Tables:
+    """A source of two customers, one of whom bought twice."""
+    schema = pa.schema([ORDER_LINES.field(name) for name in LINE_COLUMNS])
+    days = [date(2024, 1, 1), date(2024, 2, 1), date(2024, 2, 29)]
+    lines = pa.Table.from_pydict(
+        {
+            "customer_id": ["a", "b", "b"],
+            "day": days,
+            "known_day": days,
+            "hour": [None, 9.5, 12.25],
+            "amount": [12.75, 3.1, -0.2],
+            "product_id": ["p", None, "q"],
+        },
+        schema=schema,
+    )
+    folder = tmp_path / "tables" / "shop"
+    (folder / "order_lines").mkdir(parents=True)
+    pq.write_table(lines, folder / "order_lines" / "one.parquet")
+    return Tables(folder, "shop", "GBP", date(2024, 1, 1), date(2024, 4, 1), "d" * 64)
+
+
+def read_bits(features: pd.DataFrame) -> tuple[list[str], bytes]:
+    return list(features["customer_id"]), features[list(COLUMNS)].to_numpy().tobytes()
+
+
+def test_is_built_once_and_read_back_bit_for_bit(tables: Tables, tmp_path: Path) -> None:
+    built = read_or_build_features(tables, SNAPSHOT, SETTINGS, tmp_path)
+    for part in tables.parts("order_lines"):
+        part.unlink()  # from here on a build would fail
+    kept = read_or_build_features(tables, SNAPSHOT, SETTINGS, tmp_path)
+    assert read_bits(kept) == read_bits(built)
+    pd.testing.assert_frame_equal(kept, built, check_exact=True)
+
+
+def test_leaves_one_whole_file_under_the_source(tables: Tables, tmp_path: Path) -> None:
+    read_or_build_features(tables, SNAPSHOT, SETTINGS, tmp_path)
+    (kept,) = (tmp_path / "features").rglob("*.*")
+    key = feature_key(tables, SNAPSHOT)[:16]
+    assert kept == tmp_path / "features" / "shop" / f"2024-03-01-30d-{key}.parquet"
+
+
+def test_key_tells_apart_all_that_decides_the_content(tables: Tables) -> None:
+    keys = {
+        feature_key(tables, SNAPSHOT),
+        feature_key(replace(tables, digest="e" * 64), SNAPSHOT),
+        feature_key(tables, replace(SNAPSHOT, cutoff=date(2024, 3, 2))),
+        feature_key(tables, replace(SNAPSHOT, horizon_days=31)),
+        feature_key(tables, replace(SNAPSHOT, history_start=date(2024, 1, 2))),
+    }
+    assert len(keys) == 5
+
+
+@pytest.mark.parametrize("damage", ["cut short", "flipped", "emptied", "foreign"])
+def test_a_damaged_file_is_built_again(tables: Tables, tmp_path: Path, damage: str) -> None:
+    built = read_or_build_features(tables, SNAPSHOT, SETTINGS, tmp_path)
+    (path,) = (tmp_path / "features" / "shop").glob("*.parquet")
+    whole = path.read_bytes()
+    if damage == "foreign":
+        pq.write_table(pa.table({"customer_id": ["z"]}), path)
+    else:
+        middle = len(whole) // 3
+        path.write_bytes(
+            {
+                "cut short": whole[:middle],
+                "flipped": whole[:64] + bytes([whole[64] ^ 255]) + whole[65:],
+                "emptied": b"",
+            }[damage]
+        )
+    again = read_or_build_features(tables, SNAPSHOT, SETTINGS, tmp_path)
+    assert read_bits(again) == read_bits(built)
+    assert path.read_bytes() == whole

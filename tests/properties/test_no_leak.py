@@ -1,0 +1,97 @@
+"""For any order log: what is not known at the cutoff changes no feature, nor does anything else.
+
+All comparisons are of bits, not of numbers within a tolerance.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from features.build import build_features_from
+from features.catalogue import COLUMNS
+from features.config import FeatureSettings
+from features.customer_days import LINE_COLUMNS
+from features.snapshot import Snapshot
+from features.tables import ORDER_LINES
+
+SNAPSHOT = Snapshot(date(2024, 3, 1), horizon_days=30, history_start=date(2022, 11, 1))
+SCHEMA = pa.schema([ORDER_LINES.field(name) for name in LINE_COLUMNS])
+IDS = ("00123", "123", "a", "é", *(f"c{number}" for number in range(12)))
+Line = dict[str, Any]
+
+# Few worlds, each of many customers: a build takes as long for forty lines as for four.
+few = settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+def lines_of(day: st.SearchStrategy[int], known_after: st.SearchStrategy[int]) -> Any:
+    """Lines of `day` days before the cutoff (0 or less: not before) that were known later."""
+
+    def line(age: int, delay: int, **rest: Any) -> Line:
+        happened = SNAPSHOT.cutoff - timedelta(days=age)
+        return {"day": happened, "known_day": happened + timedelta(days=delay), **rest}
+
+    return st.builds(
+        line,
+        age=day,
+        delay=known_after,
+        customer_id=st.sampled_from(IDS),
+        hour=st.none() | st.floats(0, 23.99),
+        amount=st.floats(-1e4, 1e4) | st.integers(-999_999, 999_999).map(lambda n: n / 70),
+        product_id=st.none() | st.sampled_from(["p", "q", "r"]),
+    )
+
+
+# Known in time: at least one day before the cutoff, with all of the delay before it too.
+known = lines_of(st.integers(4, 480) | st.integers(4, 6), st.integers(0, 3))
+happened_later = lines_of(st.integers(-40, 0), st.integers(-60, 5))
+known_later = lines_of(st.integers(1, 480), st.integers(480, 600))
+
+
+def build(lines: Sequence[Line], threads: int = 1) -> pd.DataFrame:
+    table = pa.Table.from_pylist(list(lines), schema=SCHEMA)
+    return build_features_from(table, SNAPSHOT, FeatureSettings(threads=threads))
+
+
+def read_bits(features: pd.DataFrame) -> dict[str, bytes]:
+    """The bits of each customer's features, in the order of the table."""
+    rows = features[list(COLUMNS)].to_numpy()
+    return {
+        customer: row.tobytes() for customer, row in zip(features["customer_id"], rows, strict=True)
+    }
+
+
+@few
+@given(
+    lines=st.lists(known, min_size=1, max_size=100),
+    unknown=st.lists(happened_later | known_later, min_size=1, max_size=40),
+)
+def test_a_row_at_or_after_the_cutoff_or_known_then_changes_no_feature(
+    lines: list[Line], unknown: list[Line]
+) -> None:
+    assert read_bits(build([*unknown, *lines])) == read_bits(build(lines))
+
+
+@few
+@given(lines=st.lists(known, min_size=2, max_size=100), seed=st.randoms(use_true_random=False))
+def test_neither_the_order_of_rows_nor_the_threads_change_a_bit(
+    lines: list[Line], seed: Any
+) -> None:
+    shuffled = seed.sample(lines, len(lines))
+    assert list(read_bits(build(shuffled, threads=2)).items()) == list(
+        read_bits(build(lines)).items()
+    )
+
+
+@few
+@given(lines=st.lists(known, min_size=1, max_size=100))
+def test_a_customer_alone_has_the_features_had_among_many(lines: list[Line]) -> None:
+    alone = lines[0]["customer_id"]
+    of_one = read_bits(build([line for line in lines if line["customer_id"] == alone]))
+    assert of_one == {alone: read_bits(build(lines))[alone]}

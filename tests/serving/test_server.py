@@ -1,0 +1,194 @@
+"""The real server over HTTP, and the bento: slow, for they start processes."""
+
+from __future__ import annotations
+
+import ast
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from time import monotonic, sleep
+from typing import Any
+
+import pytest
+import yaml
+
+from features.errors import ConfigError, ReleaseError
+from serving.__main__ import check_address, main
+from tests.serving.conftest import CUSTOMERS, Shop, features_of
+
+ROOT = Path(__file__).resolve().parents[2]
+START_SECONDS = 120
+STOP_SECONDS = 30
+
+
+def find_free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def ask(port: int, method: str, path: str, body: Any = None) -> tuple[int, Any]:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    content = None if body is None else json.dumps(body)
+    connection.request(method, path, content, {"content-type": "application/json"})
+    answer = connection.getresponse()
+    text = answer.read()
+    connection.close()
+    is_json = answer.headers["content-type"] == "application/json"
+    return answer.status, json.loads(text) if is_json else text.decode()
+
+
+@contextmanager
+def started(arguments: list[str], folder: Path, log: Path, **variables: str) -> Iterator[int]:
+    """Run a server in a process of its own on a free port, and stop it by its id."""
+    port = find_free_port()
+    with log.open("wb") as sink:
+        process = subprocess.Popen(
+            [sys.executable, "-m", *arguments, "--port", str(port)],
+            cwd=folder,
+            env={**os.environ, **variables},
+            stdout=sink,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        deadline = monotonic() + START_SECONDS
+        while not is_ready(port):
+            assert process.poll() is None, log.read_text()
+            assert monotonic() < deadline, log.read_text()
+            sleep(0.2)
+        yield port
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait(STOP_SECONDS)
+
+
+def is_ready(port: int) -> bool:
+    try:
+        return ask(port, "GET", "/readyz")[0] == 200
+    except OSError:
+        return False
+
+
+@pytest.mark.slow
+def test_the_server_answers_over_http_as_the_release_does_offline(shop: Shop, tmp_path: Path):
+    log = tmp_path / "log"
+    with started(["serving", "--state", str(shop.state)], ROOT, log) as port:
+        scores = shop.release.score(CUSTOMERS[list(shop.release.columns)].to_numpy())
+        status, answer = ask(port, "GET", "/v1/customers/00123/tier")
+        assert (status, answer["tier"]) == (200, "gold")
+        assert answer["expected_value"] == scores.expected_value[0]
+        assert answer["p_churn"] == scores.p_churn[0]
+        assert ask(port, "POST", "/v1/tier", {"features": features_of("00123")}) == (
+            200,
+            answer | {"customer_id": None},
+        )
+        assert ask(port, "POST", "/v1/tiers", [{"customer_id": "x"}])[1][0]["status"] == (
+            "unknown_customer"
+        )
+        assert ask(port, "GET", "/v1/customers/a%2Fb%20100%25/tier")[1]["tier"] == "silver"
+        assert ask(port, "GET", "/v1/customers/%FF/tier")[0] == 422
+        assert ask(port, "POST", "/v1/tier", {"x": "y" * 1_100_000})[0] == 413
+        assert ask(port, "PUT", "/v1/scheme")[0] == 405
+        assert 'tierwise_answers_total{status="ok",tier="gold"}' in ask(port, "GET", "/metrics")[1]
+    text = log.read_text()
+    assert f"curl http://127.0.0.1:{port}/v1/customers/CUSTOMER_ID/tier" in text
+    assert "00123" not in text
+    assert not is_ready(port)
+
+
+@pytest.mark.slow
+def test_a_damaged_release_ends_the_server_with_the_reason(shop: Shop, tmp_path: Path):
+    folder = tmp_path / "releases" / shop.release.digest
+    folder.mkdir(parents=True)
+    (folder / "manifest.json").write_text("{}")
+    (tmp_path / "releases" / "current").write_text(shop.release.digest)
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "serving",
+            "--state",
+            str(tmp_path),
+            "--port",
+            str(find_free_port()),
+        ],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=START_SECONDS,
+    )
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-2].startswith("error: ")
+    assert done.stderr.splitlines()[-1].startswith("  do: ")
+
+
+@pytest.mark.slow
+def test_a_bento_is_built_and_answers(shop: Shop, tmp_path: Path):
+    home = {"BENTOML_HOME": str(tmp_path / "home"), "BENTOML_DO_NOT_TRACK": "True"}
+    (tmp_path / "home").mkdir()
+    subprocess.run(
+        [sys.executable, "-m", "bentoml", "build", "--output", "tag"],
+        cwd=ROOT,
+        env={**os.environ, **home},
+        check=True,
+        capture_output=True,
+    )
+    (bento,) = [path.parent for path in (tmp_path / "home" / "bentos").rglob("bento.yaml")]
+    assert "libgomp1" in (bento / "env" / "docker" / "Dockerfile").read_text()
+    arguments = ["bentoml", "serve", str(bento), "--host", "127.0.0.1"]
+    variables = {"TIERWISE_STATE": str(shop.state), **home}
+    with started(arguments, tmp_path, tmp_path / "log", **variables) as port:
+        status, answer = ask(port, "GET", "/v1/customers/00123/tier")
+        assert (status, answer["tier"]) == (200, "gold")
+
+
+def imported_files(path: Path) -> set[Path]:
+    """The project's files that a module imports, at its top or later."""
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    found = {ROOT / (name.replace(".", "/") + ".py") for name in names}
+    return {file for file in found if file.is_file()}
+
+
+def test_the_bento_holds_what_serving_imports_and_nothing_else():
+    bentofile = yaml.safe_load((ROOT / "bentofile.yaml").read_text(encoding="utf-8"))
+    included = {path for pattern in bentofile["include"] for path in ROOT.glob(pattern)}
+    needed = set((ROOT / "serving").glob("*.py"))
+    new = needed
+    while new:
+        new = set().union(*map(imported_files, new)) - needed
+        needed = needed | new
+    needed |= {path.parent / "__init__.py" for path in needed}
+    assert {path for path in included if path.suffix == ".py"} == needed
+
+
+def test_nothing_promoted_ends_the_command(tmp_path: Path):
+    with pytest.raises(ReleaseError, match=r"no promoted release in .*; expected the file"):
+        main(["--state", str(tmp_path)])
+
+
+def test_a_port_that_is_taken_is_named():
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        with pytest.raises(ConfigError, match=f"cannot listen on 127.0.0.1 port {port}"):
+            check_address("127.0.0.1", port)
+
+
+@pytest.mark.parametrize("host", ["localhost", "", "127.0.0.1:80"])
+def test_a_host_that_is_no_address_is_named(host: str):
+    with pytest.raises(ConfigError, match=r"serving\.host is .*; expected an IP address"):
+        check_address(host, 3000)

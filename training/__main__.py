@@ -1,0 +1,135 @@
+"""The jobs of training: ``python -m training train | promote | score | tiers``.
+
+Libraries that take seconds to import are imported by the job that needs them.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Sequence
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from features.cli import Commands, exit_with
+from features.config import read_config
+from features.errors import EXIT_DONE, EXIT_WANTS_HUMAN, InputError
+from features.source import read_source
+from features.tables import read_tables
+from training.artifact import RELEASES, point_to
+from training.promote import Standing, decide_promotion
+
+if TYPE_CHECKING:
+    from training.registry import Version
+
+JOBS = Commands("python -m training")
+
+
+def _tell_since(start: float) -> Callable[[str], None]:
+    def tell(line: str) -> None:
+        print(f"  {time.monotonic() - start:6.1f} s  {line}", file=sys.stderr, flush=True)
+
+    return tell
+
+
+@JOBS.add("train")
+def run_train(given: Sequence[str]) -> int:
+    """Learn a release from the validated tables and register it."""
+    parser = JOBS.parser("train")
+    parser.add_argument("--source", type=Path, required=True, help="TOML of the data source")
+    parser.add_argument("--cutoff", type=date.fromisoformat, help="default: end of the data")
+    parser.add_argument("--horizon-days", type=int, help="default: that of the settings")
+    arguments = parser.parse_args(given)
+    config = read_config(arguments.config)
+    if arguments.horizon_days is not None:
+        training = config.training.model_copy(update={"horizon_days": arguments.horizon_days})
+        config = config.model_copy(update={"training": training})
+    tables = read_tables(arguments.state / "tables" / read_source(arguments.source).name)
+    from training.cohort import CohortSource
+    from training.record import record_training
+    from training.registry import Registry
+    from training.report import tier_table
+    from training.run import train
+
+    source = CohortSource(tables, arguments.state, config.features)
+    result = train(source, config, arguments.cutoff, arguments.state, _tell_since(time.monotonic()))
+    version = record_training(result, config, Registry(arguments.state), arguments.state)
+    print(tier_table(result.release, config.lang))
+    print(f"release {result.release.digest[:12]} is version {version.number}")
+    return EXIT_DONE
+
+
+def _standing(version: Version) -> Standing:
+    return Standing(version.digest, version.tags["source"], float(version.tags["ngini"]))
+
+
+@JOBS.add("promote")
+def run_promote(given: Sequence[str]) -> int:
+    """Judge the newest version against the champion and move the alias if it may."""
+    parser = JOBS.parser("promote")
+    parser.add_argument(
+        "--replace-source", action="store_true", help="replace a champion of another source"
+    )
+    arguments = parser.parse_args(given)
+    from training.registry import Registry
+    from training.release import load_release
+
+    registry = Registry(arguments.state)
+    versions = registry.versions()
+    if not versions:
+        raise InputError(
+            "no version is registered; expected a trained release",
+            "run: python -m training train --source datasets/SOURCE.toml",
+        )
+    challenger, champion = versions[0], registry.champion()
+    decision = decide_promotion(
+        _standing(challenger),
+        _standing(champion) if champion else None,
+        replace_source=arguments.replace_source,
+    )
+    verdict = "promoted" if decision.promote else "not promoted"
+    print(f"version {challenger.number} {verdict}: {'; '.join(decision.reasons)}")
+    if not decision.promote:
+        return EXIT_WANTS_HUMAN
+    load_release(arguments.state / RELEASES / challenger.digest)
+    registry.set_champion(challenger)
+    point_to(arguments.state / RELEASES, challenger.digest)
+    return EXIT_DONE
+
+
+@JOBS.add("score")
+def run_score(given: Sequence[str]) -> int:
+    """Score every customer with the champion; write the lists and the look-up."""
+    arguments = JOBS.parser("score").parse_args(given)
+    config = read_config(arguments.config)
+    from features.store import read_or_build_features
+    from training.release import load_current
+    from training.score import build_scores, write_lookup, write_scores
+
+    release = load_current(arguments.state / RELEASES)
+    tables = read_tables(arguments.state / "tables" / release.source)
+    features = read_or_build_features(
+        tables, release.feature_snapshot(), config.features, arguments.state
+    )
+    scores = build_scores(release, features)
+    for path in write_scores(scores, release, arguments.state / "scores", config.lang):
+        print(f"wrote {path}")
+    print(f"wrote {write_lookup(release, features, arguments.state / 'online')}")
+    return EXIT_DONE
+
+
+@JOBS.add("tiers")
+def run_tiers(given: Sequence[str]) -> int:
+    """Print the tier table of the champion."""
+    arguments = JOBS.parser("tiers").parse_args(given)
+    config = read_config(arguments.config)
+    from training.release import load_current
+    from training.report import tier_table
+
+    print(tier_table(load_current(arguments.state / RELEASES), config.lang))
+    return EXIT_DONE
+
+
+if __name__ == "__main__":
+    exit_with(JOBS.run)

@@ -1,0 +1,163 @@
+"""A release's folder: files under one manifest, written whole, checked before they are parsed.
+
+The digest of a release is the sha256 of its manifest, which holds the sha256 and size of every
+other file and no time stamp. ``releases/current`` names the digest that is served.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from features.errors import ReleaseError
+
+FORMAT = 1
+MANIFEST = "manifest.json"
+CURRENT = "current"
+RELEASES = "releases"
+LARGEST_FILE_BYTES = 64_000_000
+
+
+def write_files(files: Mapping[str, bytes], releases: Path) -> str:
+    """Write files and their manifest to ``releases/DIGEST`` and return the digest.
+
+    Written beside its place and renamed into it, so a folder is whole or absent; one that is
+    there already is left alone.
+    """
+    manifest = json_bytes(_manifest(files))
+    digest = hashlib.sha256(manifest).hexdigest()
+    folder = releases / digest
+    if not folder.is_dir():
+        building = releases / f".{digest}.{os.getpid()}"
+        shutil.rmtree(building, ignore_errors=True)
+        for name, content in {**files, MANIFEST: manifest}.items():
+            _write_synced(building / name, content)
+        building.rename(folder)
+    return digest
+
+
+def read_files(folder: Path) -> tuple[str, dict[str, bytes]]:
+    """Return the digest of a release folder and its files, each checked against the manifest.
+
+    Raises
+    ------
+    ReleaseError
+        If a file is missing, foreign, changed or too large, or the format is unknown.
+    """
+    manifest = _read_capped(folder / MANIFEST)
+    try:
+        told = json.loads(manifest)
+    except ValueError as cause:
+        raise ReleaseError(
+            f"{folder / MANIFEST} is not JSON; expected a manifest",
+            "restore the release from the registry, or train again",
+        ) from cause
+    return hashlib.sha256(manifest).hexdigest(), _check_files(folder, told)
+
+
+def point_to(releases: Path, digest: str) -> None:
+    """Make a release the one that is served: one file, replaced in one step.
+
+    Raises
+    ------
+    ReleaseError
+        If there is no such release.
+    """
+    if not (releases / digest).is_dir():
+        raise ReleaseError(
+            f"no release {digest[:12]} in {releases}; expected a folder of that name",
+            "run: python -m training train",
+        )
+    temporary = releases / f".{CURRENT}.{os.getpid()}"
+    with temporary.open("w", encoding="ascii") as file:
+        file.write(digest + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(releases / CURRENT)
+
+
+def current_release(releases: Path) -> Path:
+    """Return the folder of the release that is served.
+
+    Raises
+    ------
+    ReleaseError
+        If nothing has been promoted.
+    """
+    pointer = releases / CURRENT
+    if not pointer.is_file():
+        raise ReleaseError(
+            f"nothing is promoted in {releases}; expected a file named {CURRENT}",
+            "run: python -m training train, then python -m training promote",
+        )
+    return releases / pointer.read_text(encoding="ascii").strip()
+
+
+def _manifest(files: Mapping[str, bytes]) -> dict[str, Any]:
+    return {
+        "format": FORMAT,
+        "files": {
+            name: {"sha256": hashlib.sha256(content).hexdigest(), "size_bytes": len(content)}
+            for name, content in sorted(files.items())
+        },
+    }
+
+
+def _check_files(folder: Path, manifest: Mapping[str, Any]) -> dict[str, bytes]:
+    """Return the content of every file of a manifest, each checked."""
+    if manifest.get("format") != FORMAT:
+        raise ReleaseError(
+            f"{folder} has format {manifest.get('format')}; expected {FORMAT}",
+            "train again with this version",
+        )
+    there = {str(p.relative_to(folder)) for p in folder.rglob("*") if not p.is_dir()}
+    expected = {*manifest["files"], MANIFEST}
+    if there != expected:
+        odd = ", ".join(sorted(there ^ expected))
+        raise ReleaseError(
+            f"{folder} has missing or foreign files: {odd}; expected those of its manifest",
+            "restore the release from the registry, or train again",
+        )
+    files = {}
+    for name, told in manifest["files"].items():
+        content = _read_capped(folder / name)
+        if hashlib.sha256(content).hexdigest() != told["sha256"]:
+            raise ReleaseError(
+                f"{folder / name} has been changed; expected sha256 {told['sha256'][:12]}...",
+                "restore the release from the registry, or train again",
+            )
+        files[name] = content
+    return files
+
+
+def _read_capped(path: Path) -> bytes:
+    if path.is_symlink() or not path.is_file():
+        raise ReleaseError(
+            f"no file {path}; expected a release folder",
+            "train and promote first: python -m training train, python -m training promote",
+        )
+    if path.stat().st_size > LARGEST_FILE_BYTES:
+        raise ReleaseError(
+            f"{path} has {path.stat().st_size} bytes; expected at most {LARGEST_FILE_BYTES}",
+            "this is no release of this project",
+        )
+    return path.read_bytes()
+
+
+def _write_synced(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def json_bytes(value: Any) -> bytes:
+    """Return canonical JSON: sorted keys, no NaN."""
+    text = json.dumps(value, ensure_ascii=False, sort_keys=True, indent=1, allow_nan=False)
+    return text.encode()

@@ -1,0 +1,1 @@
+"""How models are held against what happened: metrics, intervals, pictures."""

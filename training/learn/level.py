@@ -1,0 +1,135 @@
+"""The level: how much a whole cohort will spend, which belongs to a season.
+
+A ranking carries over from cohort to cohort, a level does not: on the wholesaler's data the mean
+net value of 180 days is 1,254, 586 and 843 for windows that begin in June, December and June.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+import numpy as np
+
+from training.learn.crossfit import TrainingCohort
+from training.split import (
+    DAYS_A_YEAR,
+    SHORTEST_HISTORY_DAYS,
+    SHORTEST_HORIZON_DAYS,
+    YEAR_LONG_DAYS,
+    TrainingPlan,
+)
+
+SHORTEST_SEASON_HISTORY_DAYS = 60
+SHRINKAGE_COHORTS = 4
+SHRINKAGE_PRIOR_VARIANCE = 0.04
+
+
+@dataclass(frozen=True)
+class Level:
+    """By what the totals of plain buy-till-you-die models are multiplied.
+
+    Attributes
+    ----------
+    value_ratio : float
+        Realised value per value expected by BG/NBD with Gamma-Gamma.
+    active_ratio : float
+        Realised share of active customers per share expected by MBG/NBD.
+    rule : str
+        ``same_season``, ``newest_year``, ``shrunk``, ``scaled_horizon`` or ``none``.
+    cutoffs : tuple of date
+        The cohorts it was read from.
+    season_unseen : bool
+        Whether the season of the outcome window lies in no matured cohort.
+    """
+
+    value_ratio: float
+    active_ratio: float
+    rule: str
+    cutoffs: tuple[date, ...]
+    season_unseen: bool
+
+
+def learn_level(plan: TrainingPlan, cohort_at: Callable[[date], TrainingCohort]) -> Level:
+    """Choose and read the level correction of one target cohort.
+
+    Parameters
+    ----------
+    plan : TrainingPlan
+        Of the target.
+    cohort_at : callable
+        Returns the training cohort of a cutoff.
+
+    Notes
+    -----
+    The same season a year before where there is one; for horizons of a year the newest cohort;
+    where training cohorts are shorter than the horizon nothing; otherwise the mean log ratio of
+    up to four cohorts, shrunk towards 0 (James and Stein, 1961).
+    """
+    cutoff, horizon = plan.target.cutoff, plan.training_horizon_days
+    history = plan.target.observation_days
+    last_year = cutoff - timedelta(days=DAYS_A_YEAR)
+    season_history = (last_year - plan.target.history_start).days
+    seasonal = horizon < YEAR_LONG_DAYS
+    if plan.scaled_horizon:
+        return Level(1.0, 1.0, "scaled_horizon", (), season_unseen=history < DAYS_A_YEAR)
+    if seasonal and season_history >= max(SHORTEST_SEASON_HISTORY_DAYS, horizon / 2):
+        return _read([cohort_at(last_year)], "same_season", unseen=False)
+    newest = cutoff - timedelta(days=horizon)
+    room = max(horizon // 2, SHORTEST_HISTORY_DAYS)
+    if (newest - plan.target.history_start).days < room:
+        return Level(1.0, 1.0, "none", (), season_unseen=seasonal)
+    if not seasonal:
+        return _read([cohort_at(newest)], "newest_year", unseen=False)
+    step = max(horizon // 2, SHORTEST_HORIZON_DAYS)
+    earliest = plan.target.history_start + timedelta(days=room)
+    cutoffs = [newest - timedelta(days=step * i) for i in range(SHRINKAGE_COHORTS)]
+    cohorts = [cohort_at(moment) for moment in cutoffs if moment >= earliest]
+    return _shrunk(cohorts)
+
+
+def _value_log_ratio(cohort: TrainingCohort) -> float:
+    realised = max(float(cohort.cohort.value.sum()), 1e-9)
+    return float(np.log(realised / float(cohort.expected["bgnbd_value"].sum())))
+
+
+def _active_log_ratio(cohort: TrainingCohort) -> float:
+    realised = max(float(cohort.cohort.active.mean()), 1e-9)
+    return float(np.log(realised / float(cohort.expected["p_active"].mean())))
+
+
+def _read(cohorts: list[TrainingCohort], rule: str, *, unseen: bool) -> Level:
+    (cohort,) = cohorts
+    return Level(
+        float(np.exp(_value_log_ratio(cohort))),
+        float(np.exp(_active_log_ratio(cohort))),
+        rule,
+        (cohort.cohort.snapshot.cutoff,),
+        unseen,
+    )
+
+
+def _shrunk(cohorts: list[TrainingCohort]) -> Level:
+    return Level(
+        shrunk_ratio([_value_log_ratio(cohort) for cohort in cohorts]),
+        shrunk_ratio([_active_log_ratio(cohort) for cohort in cohorts]),
+        "shrunk",
+        tuple(cohort.cohort.snapshot.cutoff for cohort in cohorts),
+        season_unseen=True,
+    )
+
+
+def shrunk_ratio(log_ratios: list[float]) -> float:
+    """Return exp of the mean log ratio, shrunk towards 0 by its own uncertainty.
+
+    >>> shrunk_ratio([0.01, -0.01])
+    1.0
+    >>> round(shrunk_ratio([1.0, 1.1, 0.9, 1.0]), 3)
+    2.687
+    """
+    ratios = np.asarray(log_ratios)
+    mean = float(ratios.mean())
+    spread = float(ratios.var(ddof=1)) if len(ratios) > 1 else 0.0
+    variance = (spread + SHRINKAGE_PRIOR_VARIANCE) / len(ratios)
+    return float(np.exp(mean * max(0.0, 1 - variance / max(mean * mean, 1e-12))))

@@ -1,0 +1,41 @@
+"""Where a release comes from: digests of data, configuration and code, and the versions in use."""
+
+from __future__ import annotations
+
+import hashlib
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from features.config import Config
+
+ROOMS = ("features", "training")
+LIBRARIES = ("numpy", "scipy", "lightgbm", "scikit-learn", "duckdb", "pandas")
+
+
+def describe_lineage(data_digest: str, config: Config) -> dict[str, Any]:
+    """Return what makes a release: equal inputs, configuration and code give equal lineage.
+
+    Parameters
+    ----------
+    data_digest : str
+        Of the validated tables.
+    config : Config
+        The settings; of them, those of features and training count.
+    """
+    settings = config.training.model_dump_json() + config.features.model_dump_json()
+    return {
+        "data": data_digest,
+        "configuration": hashlib.sha256(settings.encode()).hexdigest(),
+        "code": code_digest(Path(__file__).parent.parent),
+        "versions": {name: version(name) for name in LIBRARIES},
+    }
+
+
+def code_digest(root: Path) -> str:
+    """Return the sha256 over the Python files that make a release, in order of their names."""
+    total = hashlib.sha256()
+    for room in ROOMS:
+        for path in sorted((root / room).rglob("*.py")):
+            total.update(str(path.relative_to(root)).encode() + b"\0" + path.read_bytes())
+    return total.hexdigest()

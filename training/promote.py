@@ -1,0 +1,69 @@
+"""Promotion: whether a challenger may take the champion's place. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+NGINI_MAY_FALL = 0.005
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What the gate knows of a release.
+
+    Attributes
+    ----------
+    digest : str
+        Of the release.
+    source : str
+        Data source it was learned on.
+    ngini : float
+        Of its backtest.
+    """
+
+    digest: str
+    source: str
+    ngini: float
+
+
+@dataclass(frozen=True)
+class Decision:
+    """Promote or not, and why."""
+
+    promote: bool
+    reasons: tuple[str, ...]
+
+
+def decide_promotion(
+    challenger: Standing, champion: Standing | None, *, replace_source: bool = False
+) -> Decision:
+    """Decide whether a challenger becomes the champion. Pure.
+
+    Parameters
+    ----------
+    challenger : Standing
+        The release to judge; it has skill and beats its baselines, or training had not made it.
+    champion : Standing or None
+        The release that is served.
+    replace_source : bool
+        Whether a champion of another data source may be replaced.
+    """
+    if champion is None:
+        return Decision(True, ("there is no champion yet",))
+    if champion.digest == challenger.digest:
+        return Decision(True, ("it is the champion already",))
+    if champion.source != challenger.source:
+        if not replace_source:
+            return Decision(
+                False,
+                (
+                    f"the champion was learned on {champion.source}, the challenger on "
+                    f"{challenger.source}; pass --replace-source if that is meant",
+                ),
+            )
+        return Decision(True, (f"replaces {champion.source} by {challenger.source}, as asked",))
+    change = challenger.ngini - champion.ngini
+    told = f"nGini {challenger.ngini:.4f}, champion {champion.ngini:.4f}"
+    if change < -NGINI_MAY_FALL:
+        return Decision(False, (f"{told}: falls by more than {NGINI_MAY_FALL}",))
+    return Decision(True, (told,))

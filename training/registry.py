@@ -1,0 +1,163 @@
+"""The registry: runs, figures, versions and the champion alias. The only importer of mlflow."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from features.errors import InputError
+
+MODEL = "tiers"
+CHAMPION = "champion"
+EXPERIMENT = "tiers"
+RELEASE_PATH = "release"
+DIGEST_TAG = "release_digest"
+
+
+def _mlflow() -> Any:
+    """Import mlflow, which takes seconds, only when it is needed; without telemetry."""
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("DO_NOT_TRACK", "true")
+    import mlflow
+
+    for name in ("alembic", "mlflow.store.db.utils", "mlflow.utils.environment"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    return mlflow
+
+
+@dataclass(frozen=True)
+class Version:
+    """A registered version of the model.
+
+    Attributes
+    ----------
+    number : str
+        MLflow's version.
+    digest : str
+        Of the release it holds.
+    run_id : str
+        The run that made it.
+    tags : dict
+        Its tags.
+    """
+
+    number: str
+    digest: str
+    run_id: str
+    tags: dict[str, str]
+
+
+class Registry:
+    """Runs and versions in ``STATE/mlflow.db``, artifacts in ``STATE/mlruns``."""
+
+    def __init__(self, state: Path) -> None:
+        state.mkdir(parents=True, exist_ok=True)
+        self._mlflow = _mlflow()
+        self.uri = f"sqlite:///{(state / 'mlflow.db').resolve()}"
+        self._mlflow.set_tracking_uri(self.uri)
+        self._mlflow.set_registry_uri(self.uri)
+        self._client = self._mlflow.MlflowClient(self.uri, self.uri)
+        experiment = self._client.get_experiment_by_name(EXPERIMENT)
+        if experiment is None:
+            artifacts = (state / "mlruns").resolve().as_uri()
+            self._experiment_id = self._client.create_experiment(EXPERIMENT, artifacts)
+        else:
+            self._experiment_id = experiment.experiment_id
+
+    @contextmanager
+    def run(self, name: str, *, nested: bool = False) -> Iterator[str]:
+        """Open a run and yield its id; under ``mlflow run`` the outer run is the project's."""
+        resumed = None if nested else os.environ.get("MLFLOW_RUN_ID")
+        with self._mlflow.start_run(
+            run_id=resumed,
+            experiment_id=None if resumed else self._experiment_id,
+            run_name=name,
+            nested=nested,
+        ) as active:
+            yield active.info.run_id
+
+    def log(
+        self,
+        *,
+        parameters: Mapping[str, Any] | None = None,
+        metrics: Mapping[str, float] | None = None,
+        tags: Mapping[str, str] | None = None,
+    ) -> None:
+        """Log to the run that is open."""
+        if parameters:
+            self._mlflow.log_params({name: str(value) for name, value in parameters.items()})
+        if metrics:
+            self._mlflow.log_metrics({k: float(v) for k, v in metrics.items() if v == v})
+        if tags:
+            self._mlflow.set_tags(dict(tags))
+
+    def log_folder(self, folder: Path, path: str) -> None:
+        """Log every file of a folder below `path` of the open run."""
+        self._mlflow.log_artifacts(str(folder), path)
+
+    def log_json(self, value: Any, path: str) -> None:
+        """Log a JSON document to the open run."""
+        self._mlflow.log_dict(value, path)
+
+    def register(self, run_id: str, folder: Path, tags: Mapping[str, str]) -> Version:
+        """Register the release in `folder` as a version; the same digest makes no second one."""
+        digest = folder.name
+        if not self._client.search_registered_models(f"name='{MODEL}'"):
+            self._client.create_registered_model(MODEL)
+        for version in self.versions():
+            if version.digest == digest:
+                return version
+        self._mlflow.log_artifacts(str(folder), RELEASE_PATH)
+        source = f"{self._client.get_run(run_id).info.artifact_uri}/{RELEASE_PATH}"
+        made = self._client.create_model_version(
+            MODEL, source, run_id, tags={**tags, DIGEST_TAG: digest}
+        )
+        return Version(str(made.version), digest, run_id, {**tags, DIGEST_TAG: digest})
+
+    def versions(self) -> list[Version]:
+        """Return every registered version, the newest first."""
+        found = self._client.search_model_versions(f"name='{MODEL}'")
+        return sorted(map(_version, found), key=lambda version: -int(version.number))
+
+    def champion(self) -> Version | None:
+        """Return the version that the alias names, or None."""
+        models = self._client.search_registered_models(f"name='{MODEL}'")
+        if not models or CHAMPION not in models[0].aliases:
+            return None
+        return _version(self._client.get_model_version_by_alias(MODEL, CHAMPION))
+
+    def set_champion(self, version: Version) -> None:
+        """Move the alias: the one switch of a promotion."""
+        self._client.set_registered_model_alias(MODEL, CHAMPION, version.number)
+
+    def metrics(self, run_id: str) -> dict[str, float]:
+        """Return the figures of a run."""
+        return dict(self._client.get_run(run_id).data.metrics)
+
+    def fetch_champion(self, destination: Path) -> Path:
+        """Copy the champion's release folder to `destination` and return it.
+
+        Raises
+        ------
+        InputError
+            If there is no champion.
+        """
+        if self.champion() is None:
+            raise InputError(
+                f"no champion in {self.uri}; expected the alias {CHAMPION} of {MODEL}",
+                "run: python -m training train, then python -m training promote",
+            )
+        path = self._mlflow.artifacts.download_artifacts(
+            f"models:/{MODEL}@{CHAMPION}", dst_path=str(destination)
+        )
+        return Path(path)
+
+
+def _version(found: Any) -> Version:
+    tags = dict(found.tags)
+    return Version(str(found.version), tags.get(DIGEST_TAG, ""), found.run_id, tags)

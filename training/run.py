@@ -1,0 +1,159 @@
+"""The training job: backtest, choose, fit for today, cut tiers, write and register the release."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+
+from features.config import Config
+from features.errors import InputError, NoSkillError
+from features.snapshot import Snapshot
+from features.tables import Tables
+from training.boundaries import Tier
+from training.cohort import CohortSource
+from training.backtest import LEARNED, Backtest, run_backtest
+from training.learn.baselines import fit_baselines
+from training.learn.fit import Lesson, fit_blend, gather
+from training.lineage import describe_lineage
+from training.models.matrix import Array
+from training.models.model import Model
+from training.release import Release, golden_sample, write_release
+from training.split import TrainingPlan, plan_training
+from training.tiers import cut_at_shares, describe_tiers
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """A written release and the backtest that speaks for it."""
+
+    release: Release
+    backtest: Backtest
+
+
+def choose_target(tables: Tables, cutoff: date | None, horizon_days: int) -> Snapshot:
+    """Return the snapshot to train for: the cutoff asked for, or the end of the complete data.
+
+    Raises
+    ------
+    InputError
+        If the cutoff lies outside the data or the horizon is longer than it.
+    """
+    moment = cutoff or tables.data_complete_before
+    if not tables.history_start < moment <= tables.data_complete_before:
+        raise InputError(
+            f"the cutoff {moment} lies outside the data; expected a day after "
+            f"{tables.history_start} and at most {tables.data_complete_before}",
+            "choose a cutoff within the data",
+        )
+    target = Snapshot(moment, horizon_days, tables.history_start)
+    if target.observation_days <= horizon_days // 2:
+        raise InputError(
+            f"the horizon of {horizon_days} days is too long for {target.observation_days} days "
+            f"of data before {moment}; expected more than {horizon_days // 2} days",
+            "shorten training.horizon_days or add older orders",
+        )
+    return target
+
+
+def train(
+    source: CohortSource,
+    config: Config,
+    cutoff: date | None,
+    state: Path,
+    tell: Callable[[str], None],
+) -> TrainingResult:
+    """Train a release for `cutoff` and write it to ``state/releases``.
+
+    Raises
+    ------
+    InputError
+        If the data cannot carry the cutoff or the horizon.
+    NoSkillError
+        If no model ranks the backtest cohort better than chance.
+    """
+    settings, tables = config.training, source.tables
+    target = choose_target(tables, cutoff, settings.horizon_days)
+    plan = plan_training(target, settings)
+    backtest = run_backtest(source, _backtest_snapshot(plan), settings, tell)
+    check_skill(backtest)
+    lesson = gather(plan, source, settings, tell)
+    tell(f"final model for {target.cutoff}: {backtest.winner}")
+    model = _fit_winner(backtest.winner, lesson, config)
+    features = lesson.target.features.select(model.columns)
+    expected_value = model.predict(features).value
+    release = Release(
+        source=tables.source,
+        currency=tables.currency,
+        cutoff=target.cutoff,
+        history_start=tables.history_start,
+        horizon_days=target.horizon_days,
+        feature_horizon_days=plan.training_horizon_days,
+        season_unseen=lesson.level.season_unseen,
+        minimum_orders=settings.minimum_orders,
+        tiers=_tiers(config, backtest, expected_value),
+        model=model,
+        lineage=describe_lineage(tables.digest, config) | _backtest_summary(backtest, lesson),
+    )
+    golden = features.values[golden_sample(expected_value)]
+    return TrainingResult(write_release(release, golden, state / "releases"), backtest)
+
+
+def check_skill(backtest: Backtest) -> None:
+    """Refuse to go on where the ranking is no better than chance.
+
+    Raises
+    ------
+    NoSkillError
+        If the permutation test does not reject chance, or the bootstrap's lower bound of nGini
+        is not above 0.
+    """
+    skill = backtest.skill
+    if skill.has_skill:
+        return
+    raise NoSkillError(
+        f"no model ranks the customers of {backtest.cohort.snapshot.cutoff} better than chance "
+        f"(p = {skill.p_value:.3f}, nGini at least {skill.lower95:.3f}); expected p < .05 and "
+        "nGini above 0. Nothing is served",
+        "wait for more repeat purchases, or shorten training.horizon_days",
+    )
+
+
+def _backtest_snapshot(plan: TrainingPlan) -> Snapshot:
+    """Return the newest moment before the target whose outcomes are known at the target."""
+    newest = plan.target.cutoff - timedelta(days=plan.training_horizon_days)
+    return plan.training_snapshot(newest)
+
+
+def _fit_winner(winner: str, lesson: Lesson, config: Config) -> Model:
+    if winner == LEARNED:
+        return fit_blend(lesson, config.training).model
+    return fit_baselines(lesson)[winner]
+
+
+def _tiers(config: Config, backtest: Backtest, expected_value: Array) -> tuple[Tier, ...]:
+    settings = config.training.tiers
+    return describe_tiers(
+        settings,
+        cut_at_shares(expected_value, settings.shares),
+        backtest.predictions[backtest.winner].value,
+        backtest.cohort.net_value,
+    )
+
+
+def _backtest_summary(backtest: Backtest, lesson: Lesson) -> dict[str, object]:
+    level = lesson.level
+    return {
+        "model": backtest.winner,
+        "backtest": {
+            "cutoff": backtest.cohort.snapshot.cutoff.isoformat(),
+            "horizon_days": backtest.cohort.snapshot.horizon_days,
+            "n_customers": len(backtest.cohort),
+            "best_baseline": backtest.best_baseline,
+            "ngini_difference": backtest.difference.value,
+            "metrics": backtest.metrics[backtest.winner],
+        },
+        "level": {"rule": level.rule, "value_ratio": level.value_ratio},
+        "cutoffs": [cutoff.isoformat() for cutoff in lesson.plan.cutoffs],
+    }

@@ -1,0 +1,78 @@
+"""Learn the tiers: where the boundaries of expected value lie, and what the tiers turned out to be.
+
+First cut: fixed shares of expected value. The shares are the contract; boundaries in money are
+derived from them on the cohort that is served.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from features.config import TierSettings
+from training.boundaries import Tier, TierBoundaries
+from training.judge.evaluate import quota_tiers
+from training.models.matrix import Array
+
+
+def cut_at_shares(expected_value: Array, shares: tuple[float, ...]) -> TierBoundaries:
+    """Return the boundaries that give each tier its share, bottom to top.
+
+    A boundary is an observed value; customers who tie with it all belong to the upper tier.
+
+    >>> cut_at_shares(np.arange(10.0), (0.7, 0.3)).cuts
+    (7.0,)
+    """
+    ranked = np.sort(expected_value)
+    below = np.round(np.cumsum(shares)[:-1] * len(ranked)).astype(int)
+    return TierBoundaries(tuple(float(ranked[min(n, len(ranked) - 1)]) for n in below))
+
+
+def describe_tiers(
+    settings: TierSettings,
+    boundaries: TierBoundaries,
+    backtest_score: Array | None = None,
+    backtest_net_value: Array | None = None,
+) -> tuple[Tier, ...]:
+    """Return the scheme with what each tier turned out to be worth, bottom to top.
+
+    Parameters
+    ----------
+    settings : TierSettings
+        Ids, labels and shares.
+    boundaries : TierBoundaries
+        In money, on the cohort that is served.
+    backtest_score, backtest_net_value : array (n,), optional
+        Score and signed outcome of a cohort that the model had not seen.
+    """
+    lower = (-np.inf, *boundaries.cuts)
+    tiers = tuple(
+        Tier(tier_id, {"zh": zh, "en": en}, low, share)
+        for tier_id, zh, en, low, share in zip(
+            settings.ids,
+            settings.labels_zh,
+            settings.labels_en,
+            lower,
+            settings.shares,
+            strict=True,
+        )
+    )
+    if backtest_score is None or backtest_net_value is None:
+        return tiers
+    member = quota_tiers(backtest_score, settings.shares)
+    return tuple(
+        _with_outcomes(tier, backtest_net_value[member == k], backtest_net_value)
+        for k, tier in enumerate(tiers)
+    )
+
+
+def _with_outcomes(tier: Tier, mine: Array, everyone: Array) -> Tier:
+    revenue = max(float(np.maximum(everyone, 0).sum()), 1e-9)
+    return replace(
+        tier,
+        realised_mean=float(mine.mean()) if len(mine) else None,
+        realised_active_share=float((mine > 0).mean()) if len(mine) else None,
+        revenue_share=float(np.maximum(mine, 0).sum()) / revenue,
+        n_customers=len(mine),
+    )

@@ -17,7 +17,7 @@ from typing import Any
 from benchmarks.record import write_benchmark
 from features.cli import DEFAULT_CONFIG, DEFAULT_STATE, exit_with
 from features.config import Config, read_config
-from features.ingest import ingest
+from features.ingestion.ingest import ingest
 from features.snapshot import Snapshot
 from features.tables import read_tables
 from training.cohort import CohortSource

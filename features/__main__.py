@@ -9,8 +9,8 @@ from pathlib import Path
 from features.cli import Commands, exit_with
 from features.config import read_config
 from features.errors import EXIT_DONE
+from features.ingestion.source import read_source
 from features.snapshot import Snapshot
-from features.source import read_source
 from features.tables import read_tables
 
 JOBS = Commands("python -m features")
@@ -24,8 +24,8 @@ def run_ingest(arguments: Sequence[str]) -> int:
         "--source", type=Path, required=True, help="the source's TOML, such as datasets/NAME.toml"
     )
     given = parser.parse_args(arguments)
-    from features.account import account_text
-    from features.ingest import ingest
+    from features.ingestion.account import account_text
+    from features.ingestion.ingest import ingest
 
     account = ingest(given.source, given.state)
     print(account_text(account))

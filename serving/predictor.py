@@ -52,21 +52,15 @@ class Predictor:
     Raises
     ------
     ReleaseError
-        If the store's columns are not those of the release.
+        If the store lacks a column of the release, or was made for another release.
     """
 
     def __init__(self, release: Release, store: OnlineStore | None) -> None:
-        if store is not None and tuple(store.columns) != tuple(release.columns):
-            raise ReleaseError(
-                f"the look-up store has {len(store.columns)} columns that are not the "
-                f"{len(release.columns)} of release {release.digest[:RELEASE_DIGITS]}; "
-                "expected the same in the same order",
-                "rebuild it: python -m training score",
-            )
         self.release = release
         self.store = store
         self.release_id: str = release.digest[:RELEASE_DIGITS]
         """First 12 hex digits of the release's digest."""
+        self._stored_positions = None if store is None else _positions_in(store, release)
         self._cutoff = release.cutoff.isoformat()
         self._tiers = _scheme_tiers(release)
         self._features = [_described(name, release.required) for name in release.columns]
@@ -151,7 +145,8 @@ class Predictor:
                 f"no look-up store beside release {self.release_id}",
                 "build it: python -m training score; or send features to POST /v1/tier",
             )
-        return self.store.read(customer_id)
+        row = self.store.read(customer_id)
+        return None if row is None else row[self._stored_positions]
 
     def _given_row(self, features: Mapping[str, float | None], path: str) -> Row:
         """Return a feature vector in the release's order; missing and null become NaN."""
@@ -272,6 +267,32 @@ def _scheme_tiers(release: Release) -> tuple[SchemeTier, ...]:
         )
         for tier, next_boundary in zip(release.tiers, above, strict=True)
     )
+
+
+def _positions_in(store: OnlineStore, release: Release) -> npt.NDArray[np.intp]:
+    """Return where in a stored row each column of the release stands.
+
+    Raises
+    ------
+    ReleaseError
+        If a column is not there, or the store says it was made for another release.
+    """
+    place = {name: i for i, name in enumerate(store.columns)}
+    missing = [name for name in release.columns if name not in place]
+    if missing:
+        raise ReleaseError(
+            f"the look-up store lacks {', '.join(missing)}; expected every column of release "
+            f"{release.digest[:RELEASE_DIGITS]}",
+            "build it again: python -m training score",
+        )
+    made_for = store.meta.get("release", release.digest)
+    if made_for != release.digest:
+        raise ReleaseError(
+            f"the look-up store was made for release {str(made_for)[:RELEASE_DIGITS]}; "
+            f"expected {release.digest[:RELEASE_DIGITS]}",
+            "build it again: python -m training score",
+        )
+    return np.array([place[name] for name in release.columns], dtype=np.intp)
 
 
 def _described(name: str, required: Sequence[str]) -> FeatureName:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from features.cli import Commands, exit_with
 from features.config import read_config
 from features.errors import EXIT_DONE, EXIT_WANTS_HUMAN, InputError
-from features.source import read_source
+from features.ingestion.source import read_source
 from features.tables import read_tables
 from training.artifact import RELEASES, point_to
 from training.promote import Standing, decide_promotion

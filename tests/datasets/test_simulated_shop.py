@@ -17,7 +17,7 @@ from datasets.simulated_shop.incidents import KINDS, read_incident
 from datasets.simulated_shop.phrases import LANGUAGES, N_CHOICES, build_review_text
 from datasets.simulated_shop.world import realised_values
 from features.errors import InputError
-from features.source import read_source
+from features.ingestion.source import read_source
 
 CUTOFF, HORIZON = date(2024, 7, 5), 180
 

@@ -18,10 +18,10 @@ from hypothesis import strategies as st
 
 from features import ingest as ingest_module
 from features.__main__ import JOBS
-from features.account import Account, FileAccount, account_text
 from features.durable import hold_lock, replace_folder
 from features.errors import ConfigError, InputError, LockedError, TierwiseError
-from features.ingest import ingest
+from features.ingestion.account import Account, FileAccount, account_text
+from features.ingestion.ingest import ingest
 from features.tables import ORDER_LINES, read_tables
 
 TOML = """

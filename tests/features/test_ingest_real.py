@@ -10,8 +10,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
-from features.account import Account
-from features.ingest import ingest
+from features.ingestion.account import Account
+from features.ingestion.ingest import ingest
 from features.tables import read_tables
 
 

@@ -11,12 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from features.errors import InputError
-from features.files import RawBatch
-from features.moments import Clock, localise, parse_moments
-from features.outcomes import REASONS, Code
-from features.parse import NumberStyle, parse_customer_ids, parse_numbers
-from features.read import read_batch
-from features.source import Source
+from features.ingestion.files import RawBatch
+from features.ingestion.moments import Clock, localise, parse_moments
+from features.ingestion.outcomes import REASONS, Code
+from features.ingestion.parse import NumberStyle, parse_customer_ids, parse_numbers
+from features.ingestion.read import read_batch
+from features.ingestion.source import Source
 
 LONDON = Clock("iso", "Europe/London", "Europe/London")
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from features.errors import ConfigError, InputError
-from features.source import read_source, resolve_paths, resolve_root
+from features.ingestion.locate import resolve_paths, resolve_root
+from features.ingestion.source import read_source
 
 DATASETS = Path("datasets")
 MINIMAL = """

@@ -75,22 +75,17 @@ def test_key_tells_apart_all_that_decides_the_content(tables: Tables) -> None:
     assert len(keys) == 5
 
 
-@pytest.mark.parametrize("damage", ["cut short", "flipped", "emptied", "foreign"])
+@pytest.mark.parametrize("damage", ["cut short", "flipped", "foreign"])
 def test_a_damaged_file_is_built_again(tables: Tables, tmp_path: Path, damage: str) -> None:
     built = read_or_build_features(tables, SNAPSHOT, SETTINGS, tmp_path)
     (path,) = (tmp_path / "features" / "shop").glob("*.parquet")
     whole = path.read_bytes()
     if damage == "foreign":
         pq.write_table(pa.table({"customer_id": ["z"]}), path)
+    elif damage == "flipped":
+        path.write_bytes(whole[:64] + bytes([whole[64] ^ 255]) + whole[65:])
     else:
-        middle = len(whole) // 3
-        path.write_bytes(
-            {
-                "cut short": whole[:middle],
-                "flipped": whole[:64] + bytes([whole[64] ^ 255]) + whole[65:],
-                "emptied": b"",
-            }[damage]
-        )
+        path.write_bytes(whole[: len(whole) // 3])
     again = read_or_build_features(tables, SNAPSHOT, SETTINGS, tmp_path)
     assert read_bits(again) == read_bits(built)
     assert path.read_bytes() == whole

@@ -27,7 +27,7 @@ IDS = ("00123", "123", "a", "é", *(f"c{number}" for number in range(12)))
 Line = dict[str, Any]
 
 # Few worlds, each of many customers: a build takes as long for forty lines as for four.
-few = settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+few = settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def lines_of(day: st.SearchStrategy[int], known_after: st.SearchStrategy[int]) -> Any:
@@ -69,8 +69,8 @@ def read_bits(features: pd.DataFrame) -> dict[str, bytes]:
 
 @few
 @given(
-    lines=st.lists(known, min_size=1, max_size=100),
-    unknown=st.lists(happened_later | known_later, min_size=1, max_size=40),
+    lines=st.lists(known, min_size=1, max_size=60),
+    unknown=st.lists(happened_later | known_later, min_size=1, max_size=25),
 )
 def test_a_row_at_or_after_the_cutoff_or_known_then_changes_no_feature(
     lines: list[Line], unknown: list[Line]
@@ -79,7 +79,7 @@ def test_a_row_at_or_after_the_cutoff_or_known_then_changes_no_feature(
 
 
 @few
-@given(lines=st.lists(known, min_size=2, max_size=100), seed=st.randoms(use_true_random=False))
+@given(lines=st.lists(known, min_size=2, max_size=60), seed=st.randoms(use_true_random=False))
 def test_neither_the_order_of_rows_nor_the_threads_change_a_bit(
     lines: list[Line], seed: Any
 ) -> None:
@@ -90,7 +90,7 @@ def test_neither_the_order_of_rows_nor_the_threads_change_a_bit(
 
 
 @few
-@given(lines=st.lists(known, min_size=1, max_size=100))
+@given(lines=st.lists(known, min_size=1, max_size=60))
 def test_a_customer_alone_has_the_features_had_among_many(lines: list[Line]) -> None:
     alone = lines[0]["customer_id"]
     of_one = read_bits(build([line for line in lines if line["customer_id"] == alone]))

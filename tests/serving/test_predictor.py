@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -64,14 +65,27 @@ def test_values_are_those_of_the_release_bit_for_bit(shop: Shop):
             assert answer.value_at_risk == scores.value_at_risk[place]
 
 
-def test_a_store_of_other_columns_is_refused(shop: Shop, tmp_path):
-    columns = [*shop.release.columns[1:], shop.release.columns[0]]
-    write_online(tmp_path / "store", columns, CUSTOMERS, {})
-    with pytest.raises(ReleaseError, match="expected the same in the same order"):
+def test_a_store_may_hold_more_columns_in_another_order(shop: Shop, tmp_path: Path):
+    columns = ["more", *reversed(shop.release.columns)]
+    write_online(tmp_path / "store", columns, CUSTOMERS.assign(more=1.0), {})
+    predictor = Predictor(shop.release, OnlineStore.open(tmp_path / "store"))
+    for customer_id in CUSTOMERS["customer_id"]:
+        assert predictor.answer_for(customer_id) == shop.predictor.answer_for(customer_id)
+
+
+def test_a_store_that_lacks_a_column_is_refused(shop: Shop, tmp_path: Path):
+    write_online(tmp_path / "store", shop.release.columns[1:], CUSTOMERS, {})
+    with pytest.raises(ReleaseError, match="the look-up store lacks n_order_days; expected every"):
         Predictor(shop.release, OnlineStore.open(tmp_path / "store"))
 
 
-def test_a_stored_customer_whose_score_is_not_a_number_gets_no_tier(shop: Shop, tmp_path):
+def test_a_store_of_another_release_is_refused(shop: Shop, tmp_path: Path):
+    write_online(tmp_path / "store", shop.release.columns, CUSTOMERS, {"release": "f" * 64})
+    with pytest.raises(ReleaseError, match="was made for release ffffffffffff; expected"):
+        Predictor(shop.release, OnlineStore.open(tmp_path / "store"))
+
+
+def test_a_stored_customer_whose_score_is_not_a_number_gets_no_tier(shop: Shop, tmp_path: Path):
     broken = CUSTOMERS.assign(tenure_days=np.nan)
     write_online(tmp_path / "store", shop.release.columns, broken, {})
     answer = Predictor(shop.release, OnlineStore.open(tmp_path / "store")).answer_for("00123")

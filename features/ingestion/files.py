@@ -1,6 +1,6 @@
 """Raw files as batches of cells: digests, encodings, delimiters, quotes and headers are settled here.
 
-Cells of a CSV or TSV stay text; Parquet keeps its types, for `features.parse` to turn. Every file
+Cells of a CSV or TSV stay text; Parquet keeps its types, for `features.ingestion.parse` to turn. Every file
 is counted twice: once by a reader of its own (the strict reader of the standard library, the
 footer of Parquet), once by the reader that delivers the cells.
 """
@@ -18,9 +18,9 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
-from features.encodings import check_encoding
 from features.errors import InputError, did_you_mean
-from features.source import RawFile
+from features.ingestion.encodings import check_encoding
+from features.ingestion.source import RawFile
 
 BLOCK_BYTES = 16 << 20
 BATCH_ROWS = 1 << 18

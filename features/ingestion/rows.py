@@ -9,10 +9,16 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from features.moments import Clock, Moments, parse_moments
-from features.outcomes import Code
-from features.parse import NumberStyle, by_distinct, filled_text_of, parse_numbers, text_of
-from features.source import Files, Source
+from features.ingestion.moments import Clock, Moments, parse_moments
+from features.ingestion.outcomes import Code
+from features.ingestion.parse import (
+    NumberStyle,
+    by_distinct,
+    filled_text_of,
+    parse_numbers,
+    text_of,
+)
+from features.ingestion.source import Files, Source
 
 
 @dataclass

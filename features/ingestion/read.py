@@ -14,12 +14,18 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from features.canonical import BUILDERS
-from features.files import RawBatch
-from features.outcomes import REASONS, Code
-from features.parse import NumberStyle, filled_text_of, match_rows, parse_numbers, true_mask
-from features.rows import Rows, SeenCustomers, Verdicts, map_rows
-from features.source import Drop, Files, Source
+from features.ingestion.canonical import BUILDERS
+from features.ingestion.files import RawBatch
+from features.ingestion.outcomes import REASONS, Code
+from features.ingestion.parse import (
+    NumberStyle,
+    filled_text_of,
+    match_rows,
+    parse_numbers,
+    true_mask,
+)
+from features.ingestion.rows import Rows, SeenCustomers, Verdicts, map_rows
+from features.ingestion.source import Drop, Files, Source
 from features.tables import SCHEMAS
 
 QUARANTINE = pa.schema(

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 
 from features.errors import InputError
 from features.identity import door_id
-from features.outcomes import Code
+from features.ingestion.outcomes import Code
 
 Codes = np.ndarray
 NULL_WORDS = ["na", "n/a", "#n/a", "nan", "none", "null", "nil", "nul", "undefined", "<na>", "nat"]

@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 
 from features.errors import InputError
-from features.source import RawFile
+from features.ingestion.source import RawFile
 
 CHINESE_PAIR = re.compile(rb"[\xa1-\xf7][\xa1-\xfe]")  # GB 2312 within GB 18030
 

@@ -6,9 +6,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from features.outcomes import UNDATED, Code
-from features.parse import filled_text_of, match_rows, parse_customer_ids, true_mask
-from features.rows import Rows, map_rows
+from features.ingestion.outcomes import UNDATED, Code
+from features.ingestion.parse import filled_text_of, match_rows, parse_customer_ids, true_mask
+from features.ingestion.rows import Rows, map_rows
 
 
 def _customer_ids(rows: Rows) -> pa.Array:

@@ -14,8 +14,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from features.errors import InputError
-from features.outcomes import Code
-from features.parse import is_blank, true_mask
+from features.ingestion.outcomes import Code
+from features.ingestion.parse import is_blank, true_mask
 
 ISO_PATTERN = (
     r"^(?P<year>\d{4})-(?P<month>\d{2})-(?P<day>\d{2})"

@@ -13,15 +13,16 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from tqdm import tqdm
 
-from features.account import Account, FileAccount, LookupAccount, SkippedFile
 from features.durable import hold_lock, replace_folder, write_durably
 from features.errors import ConfigError, InputError
-from features.files import RawBatch, RawFileReader, open_raw
-from features.lookups import LookupTable, join_lookup, read_lookup
-from features.outcomes import UNDATED, Code
-from features.read import QUARANTINE, BatchResult, quarantine_misfits, read_batch
-from features.rows import SeenCustomers
-from features.source import Files, Source, read_source, resolve_paths, resolve_root
+from features.ingestion.account import Account, FileAccount, LookupAccount, SkippedFile
+from features.ingestion.files import RawBatch, RawFileReader, open_raw
+from features.ingestion.locate import resolve_paths, resolve_root
+from features.ingestion.lookups import LookupTable, join_lookup, read_lookup
+from features.ingestion.outcomes import UNDATED, Code
+from features.ingestion.read import QUARANTINE, BatchResult, quarantine_misfits, read_batch
+from features.ingestion.rows import SeenCustomers
+from features.ingestion.source import Files, Source, read_source
 from features.tables import SCHEMAS
 
 

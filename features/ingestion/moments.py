@@ -13,7 +13,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from features.date_texts import (
+from features.errors import InputError
+from features.ingestion.date_texts import (
     DAY_OR_MONTH_FIRST,
     DAY_US,
     END_US,
@@ -24,9 +25,8 @@ from features.date_texts import (
     range_codes,
     read_fields,
 )
-from features.errors import InputError
-from features.outcomes import Code
-from features.parse import by_distinct, is_blank, one_array, true_mask
+from features.ingestion.outcomes import Code
+from features.ingestion.parse import by_distinct, is_blank, one_array, true_mask
 
 EPOCHS = {"unix_seconds": 1_000_000, "unix_milliseconds": 1_000}
 

@@ -10,9 +10,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from features.errors import InputError, did_you_mean
-from features.files import open_raw
-from features.parse import filled_text_of, one_array, true_mask
-from features.source import Lookup, resolve_lookup
+from features.ingestion.files import open_raw
+from features.ingestion.locate import resolve_lookup
+from features.ingestion.parse import filled_text_of, one_array, true_mask
+from features.ingestion.source import Lookup
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,10 @@ import numpy as np
 from features.config import Config
 from training.backtest import LEARNED, Backtest
 from training.judge.pictures import calibration_curve, decile_bars, gain_curve, value_by_rank
-from training.report import comparison_table, tier_table
 from training.models.matrix import Array
 from training.registry import Registry, Version
 from training.release import Release
+from training.report import comparison_table, tier_table
 from training.run import TrainingResult
 
 REPORTS = "reports"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from training.boundaries import Tier
 from training.backtest import LEARNED, Backtest
+from training.boundaries import Tier
 from training.release import Release
 
 COLUMNS = {

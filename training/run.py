@@ -11,9 +11,9 @@ from features.config import Config
 from features.errors import InputError, NoSkillError
 from features.snapshot import Snapshot
 from features.tables import Tables
+from training.backtest import LEARNED, Backtest, run_backtest
 from training.boundaries import Tier
 from training.cohort import CohortSource
-from training.backtest import LEARNED, Backtest, run_backtest
 from training.learn.baselines import fit_baselines
 from training.learn.fit import Lesson, fit_blend, gather
 from training.lineage import describe_lineage

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from features import ingest as ingest_module
+from features.ingestion import ingest as ingest_module
 from features.__main__ import JOBS
 from features.durable import hold_lock, replace_folder
 from features.errors import ConfigError, InputError, LockedError, TierwiseError

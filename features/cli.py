@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import tomllib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -35,12 +36,30 @@ def exit_with(main: Callable[[Sequence[str]], int], arguments: Sequence[str] | N
     except TierwiseError as error:
         if "--debug" in given:
             raise
-        print(f"error: {error.found}\n  do: {error.do}", file=sys.stderr)
+        lang = _language(given)
+        found, do = error.lines(lang)
+        error_word, do_word = ("错误：", "处理：") if lang == "zh" else ("error: ", "do: ")
+        print(f"{error_word}{found}\n  {do_word}{do}", file=sys.stderr)
         code = error.exit_code
     except KeyboardInterrupt:
         print("interrupted: nothing half-written was left behind", file=sys.stderr)
         code = EXIT_INTERRUPTED
     sys.exit(code)
+
+
+def _language(given: Sequence[str]) -> str:
+    """Return `lang` of the settings in use, English where they cannot be read."""
+    path = DEFAULT_CONFIG
+    for word, after in zip(given, [*given[1:], ""], strict=True):
+        if word == "--config":
+            path = Path(after)
+        elif word.startswith("--config="):
+            path = Path(word.partition("=")[2])
+    try:
+        lang = tomllib.loads(path.read_text(encoding="utf-8-sig")).get("lang", "en")
+    except (OSError, ValueError):
+        return "en"
+    return lang if lang in {"en", "zh"} else "en"
 
 
 Command = Callable[[Sequence[str]], int]

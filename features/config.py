@@ -11,6 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from features.errors import ConfigError, did_you_mean
 
 Share = Annotated[float, Field(gt=0, lt=1)]
+LowerShare = Annotated[float, Field(ge=0, lt=1)]
+UpperShare = Annotated[float, Field(gt=0, le=1)]
+Gap = Annotated[float, Field(ge=0)]
 S = TypeVar("S", bound=BaseModel)
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 
@@ -28,10 +31,33 @@ class FeatureSettings(Section):
     threads: int = Field(2, ge=1, le=64, description="threads of the feature build")
 
 
-class TierSettings(Section):
-    """``[training.tiers]``: the scheme, bottom to top."""
+def _check_limits(
+    ids: tuple[str, ...],
+    labels: tuple[tuple[str, ...], tuple[str, ...]],
+    minimum: tuple[float, ...],
+    maximum: tuple[float, ...],
+) -> None:
+    """Refuse a scheme whose lists do not fit each other or whose shares cannot add to 1."""
+    if {len(ids)} != {len(minimum), len(maximum), *map(len, labels)}:
+        raise ValueError(
+            "ids, labels_zh, labels_en, minimum_shares and maximum_shares must have the same length"
+        )
+    if not 2 <= len(ids) <= 10:
+        raise ValueError(f"{len(ids)} tiers; expected 2 to 10")
+    if len(set(ids)) != len(ids):
+        raise ValueError("ids must be distinct")
+    for name, low, high in zip(ids, minimum, maximum, strict=True):
+        if low > high:
+            raise ValueError(f"minimum_shares of {name} is {low:g}; expected at most {high:g}")
+    if sum(minimum) > 1 + 1e-9:
+        raise ValueError(f"minimum_shares add to {sum(minimum):g}; expected at most 1")
+    if sum(maximum) < 1 - 1e-9:
+        raise ValueError(f"maximum_shares add to {sum(maximum):g}; expected at least 1")
 
-    shares: tuple[Share, ...] = Field((0.70, 0.20, 0.08, 0.02), description="shares of customers")
+
+class TierSettings(Section):
+    """``[training.tiers]``: the scheme, bottom to top, and how its boundaries are found."""
+
     ids: tuple[Name, ...] = Field(
         ("regular", "silver", "gold", "diamond"), description="ids of the tiers"
     )
@@ -41,18 +67,70 @@ class TierSettings(Section):
     labels_en: tuple[str, ...] = Field(
         ("Regular", "Silver", "Gold", "Diamond"), description="English labels"
     )
+    method: Literal["learned", "shares"] = Field(
+        "learned", description="boundaries learned and certified, or cut at fixed shares"
+    )
+    shares: tuple[Share, ...] = Field(
+        (0.70, 0.20, 0.08, 0.02), description="shares of customers where they are fixed"
+    )
+    minimum_shares: tuple[LowerShare, ...] = Field(
+        (0.0, 0.05, 0.03, 0.01), description="least share of customers of each learned tier"
+    )
+    maximum_shares: tuple[UpperShare, ...] = Field(
+        (1.0, 0.30, 0.15, 0.05), description="greatest share of customers: its capacity"
+    )
+    minimum_gaps: tuple[Gap, ...] = Field(
+        (), description="least rise of the mean value at each boundary, currency; empty: none"
+    )
+    n_customers_min: int = Field(50, ge=1, description="customers a tier is learned from")
+    n_payers_min: int = Field(30, ge=0, description="of them with a positive outcome")
+    rise_standard_errors: float = Field(
+        2.33, ge=0, description="least rise of the mean value from tier to tier"
+    )
+    certification_level: float = Field(
+        0.05, gt=0, lt=0.5, description="error of the certification, over all boundaries together"
+    )
+    incumbent_standard_errors: float = Field(
+        1.0, ge=0, le=2, description="realised value given up at most to stay near the last scheme"
+    )
+    n_candidate_cuts: int = Field(120, ge=10, le=400, description="cuts the programme may choose")
 
     @model_validator(mode="after")
     def _check_scheme(self) -> Self:
-        lengths = {len(self.shares), len(self.ids), len(self.labels_zh), len(self.labels_en)}
-        if len(lengths) != 1:
-            raise ValueError("shares, ids, labels_zh and labels_en must have the same length")
-        if not 2 <= len(self.ids) <= 10:
-            raise ValueError(f"{len(self.ids)} tiers; expected 2 to 10")
-        if len(set(self.ids)) != len(self.ids):
-            raise ValueError("ids must be distinct")
+        labels = self.labels_zh, self.labels_en
+        _check_limits(self.ids, labels, self.minimum_shares, self.maximum_shares)
+        if len(self.shares) != len(self.ids):
+            raise ValueError("shares and ids must have the same length")
         if abs(sum(self.shares) - 1) > 1e-9:
             raise ValueError(f"shares add to {sum(self.shares):g}; expected 1")
+        if self.minimum_gaps and len(self.minimum_gaps) != len(self.ids) - 1:
+            raise ValueError(
+                f"{len(self.minimum_gaps)} minimum_gaps; expected none or {len(self.ids) - 1}, "
+                "one a boundary"
+            )
+        return self
+
+
+class RiskSettings(Section):
+    """``[training.risk]``: levels of churn, bottom to top; a lane of its own beside the tiers."""
+
+    ids: tuple[Name, ...] = Field(("low", "medium", "high"), description="ids of the levels")
+    labels_zh: tuple[str, ...] = Field(("低风险", "中风险", "高风险"), description="Chinese labels")
+    labels_en: tuple[str, ...] = Field(
+        ("Low risk", "Medium risk", "High risk"), description="English labels"
+    )
+    minimum_shares: tuple[LowerShare, ...] = Field(
+        (0.10, 0.10, 0.10), description="least share of customers of each level"
+    )
+    maximum_shares: tuple[UpperShare, ...] = Field(
+        (0.80, 0.80, 0.80), description="greatest share of customers of each level"
+    )
+    n_customers_min: int = Field(50, ge=1, description="customers a level is learned from")
+
+    @model_validator(mode="after")
+    def _check_scheme(self) -> Self:
+        labels = self.labels_zh, self.labels_en
+        _check_limits(self.ids, labels, self.minimum_shares, self.maximum_shares)
         return self
 
 
@@ -75,6 +153,7 @@ class TrainingSettings(Section):
         1, ge=1, description="order days with a positive value below which no tier is given"
     )
     tiers: TierSettings = TierSettings()
+    risk: RiskSettings = RiskSettings()
 
 
 class ServingSettings(Section):

@@ -12,6 +12,9 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from typing import Self
+
+from features.messages import Words, say
 
 EXIT_DONE = 0
 EXIT_BAD_INPUT = 2
@@ -30,14 +33,27 @@ class TierwiseError(Exception):
         What was found and, after a semicolon, what was expected. One line.
     do : str
         What to do about it. One line.
+    zh : tuple[str, str], optional
+        Both lines in Chinese.
     """
 
     exit_code = EXIT_BAD_INPUT
 
-    def __init__(self, found: str, do: str) -> None:
+    def __init__(self, found: str, do: str, zh: tuple[str, str] | None = None) -> None:
         super().__init__(f"{found}\n{do}")
         self.found = found
         self.do = do
+        self._zh = zh
+
+    @classmethod
+    def of(cls, key: str, **values: object) -> Self:
+        """Return the error that messages.toml words under `key`, in every language it knows."""
+        english, chinese = (say(key, lang, values) for lang in ("en", "zh"))
+        return cls(*english, zh=chinese)
+
+    def lines(self, lang: str) -> tuple[str, str]:
+        """Return both lines in a language, in English where that has no words for it."""
+        return self._zh if lang == "zh" and self._zh else (self.found, self.do)
 
 
 class InputError(TierwiseError):
@@ -66,6 +82,14 @@ class LockedError(TierwiseError):
     exit_code = EXIT_LOCKED
 
 
+class WrongValue(ValueError):
+    """A setting that a validator refuses, worded in each language; one half line after its key."""
+
+    def __init__(self, en: str, zh: str) -> None:
+        super().__init__(en)
+        self.words: Words = {"en": en, "zh": zh}
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return a hint naming the closest known word, or the list of them.
 
@@ -74,6 +98,14 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     >>> did_you_mean("xyz", ["a", "b"])
     'known: a, b'
     """
+    return hint(word, known)["en"]
+
+
+def hint(word: str, known: Iterable[str]) -> Words:
+    """Return the hint of `did_you_mean` in every language."""
     names = sorted(known)
     close = difflib.get_close_matches(word, names, n=1)
-    return f'did you mean "{close[0]}"?' if close else f"known: {', '.join(names)}"
+    if close:
+        return {"en": f'did you mean "{close[0]}"?', "zh": f"是否想写“{close[0]}”？"}
+    listed = ", ".join(names)
+    return {"en": f"known: {listed}", "zh": f"已知：{listed}"}

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,6 +22,7 @@ MANIFEST = "manifest.json"
 CURRENT = "current"
 RELEASES = "releases"
 LARGEST_FILE_BYTES = 64_000_000
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 def write_files(files: Mapping[str, bytes], releases: Path) -> str:
@@ -47,17 +49,31 @@ def read_files(folder: Path) -> tuple[str, dict[str, bytes]]:
     Raises
     ------
     ReleaseError
-        If a file is missing, foreign, changed or too large, or the format is unknown.
+        If a file is missing, foreign, changed or too large, the format is unknown, or the folder
+        is named after another digest than that of its manifest.
     """
     manifest = _read_capped(folder / MANIFEST)
+    digest = hashlib.sha256(manifest).hexdigest()
+    if _DIGEST.fullmatch(folder.name) and folder.name != digest:
+        raise ReleaseError(
+            f"{folder} holds release {digest}; expected the digest that is the folder's name",
+            "restore the release from the registry, or train again",
+        )
     try:
         told = json.loads(manifest)
-    except ValueError as cause:
+        named = {name: str(file["sha256"]) for name, file in told["files"].items()}
+        found = told["format"]
+    except (ValueError, LookupError, TypeError, AttributeError) as cause:
         raise ReleaseError(
-            f"{folder / MANIFEST} is not JSON; expected a manifest",
+            f"{folder / MANIFEST} is not JSON with a format and files; expected a manifest",
             "restore the release from the registry, or train again",
         ) from cause
-    return hashlib.sha256(manifest).hexdigest(), _check_files(folder, told)
+    if found != FORMAT:
+        raise ReleaseError(
+            f"{folder} has format {found}; expected {FORMAT}",
+            "train again with this version",
+        )
+    return digest, _check_files(folder, named)
 
 
 def point_to(releases: Path, digest: str) -> None:
@@ -108,15 +124,10 @@ def _manifest(files: Mapping[str, bytes]) -> dict[str, Any]:
     }
 
 
-def _check_files(folder: Path, manifest: Mapping[str, Any]) -> dict[str, bytes]:
-    """Return the content of every file of a manifest, each checked."""
-    if manifest.get("format") != FORMAT:
-        raise ReleaseError(
-            f"{folder} has format {manifest.get('format')}; expected {FORMAT}",
-            "train again with this version",
-        )
+def _check_files(folder: Path, named: Mapping[str, str]) -> dict[str, bytes]:
+    """Return the content of every file of a manifest (name to sha256), each checked."""
     there = {str(p.relative_to(folder)) for p in folder.rglob("*") if not p.is_dir()}
-    expected = {*manifest["files"], MANIFEST}
+    expected = {*named, MANIFEST}
     if there != expected:
         odd = ", ".join(sorted(there ^ expected))
         raise ReleaseError(
@@ -124,11 +135,11 @@ def _check_files(folder: Path, manifest: Mapping[str, Any]) -> dict[str, bytes]:
             "restore the release from the registry, or train again",
         )
     files = {}
-    for name, told in manifest["files"].items():
+    for name, sha256 in named.items():
         content = _read_capped(folder / name)
-        if hashlib.sha256(content).hexdigest() != told["sha256"]:
+        if hashlib.sha256(content).hexdigest() != sha256:
             raise ReleaseError(
-                f"{folder / name} has been changed; expected sha256 {told['sha256'][:12]}...",
+                f"{folder / name} has been changed; expected sha256 {sha256[:12]}...",
                 "restore the release from the registry, or train again",
             )
         files[name] = content

@@ -16,6 +16,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import lightgbm as lgb
 import numpy as np
 from numpy.typing import NDArray
 
@@ -192,8 +193,20 @@ def load_release(folder: Path) -> Release:
         rows do not come out as they were.
     """
     digest, files = read_files(folder)
-    release = replace(_from_parts(json.loads(files[NUMBERS]), _texts_of(files)), digest=digest)
-    _check_golden(release, json.loads(files[GOLDEN]), folder)
+    try:
+        release = replace(_from_parts(json.loads(files[NUMBERS]), _texts_of(files)), digest=digest)
+        golden = json.loads(files[GOLDEN])
+        reproduced = _reproduces(release, golden)
+    except (ValueError, LookupError, TypeError, AttributeError, lgb.basic.LightGBMError) as cause:
+        raise ReleaseError(
+            f"{folder} cannot be read ({type(cause).__name__}: {cause}); expected a whole release",
+            "restore it from the registry, or train again",
+        ) from cause
+    if not reproduced:
+        raise ReleaseError(
+            f"{folder} does not reproduce its golden rows; expected the answers it was made with",
+            "use the library versions named in its manifest, or train again",
+        )
     return release
 
 
@@ -263,21 +276,16 @@ def _golden(release: Release, rows: Array) -> dict[str, Any]:
     }
 
 
-def _check_golden(release: Release, golden: Mapping[str, Any], folder: Path) -> None:
+def _reproduces(release: Release, golden: Mapping[str, Any]) -> bool:
     rows = np.array(
         [[np.nan if value is None else value for value in row] for row in golden["features"]]
     )
     scores = release.score(rows)
-    same = (
+    return (
         np.array_equal(scores.expected_value, golden["expected_value"])
         and np.array_equal(scores.p_churn, golden["p_churn"])
         and np.array_equal(scores.tier, golden["tier"])
     )
-    if not same:
-        raise ReleaseError(
-            f"{folder} does not reproduce its golden rows; expected the answers it was made with",
-            "use the library versions named in its manifest, or train again",
-        )
 
 
 def golden_sample(expected_value: Array) -> NDArray[np.int64]:

@@ -48,10 +48,10 @@ def choose_target(tables: Tables, cutoff: date | None, horizon_days: int) -> Sna
             "choose a cutoff within the data",
         )
     target = Snapshot(moment, horizon_days, tables.history_start)
-    if target.observation_days <= horizon_days // 2:
+    if target.observation_days < horizon_days:
         raise InputError(
-            f"the horizon of {horizon_days} days is too long for {target.observation_days} days "
-            f"of data before {moment}; expected more than {horizon_days // 2} days",
+            f"the horizon of {horizon_days} days is longer than the {target.observation_days} days "
+            f"of data before {moment}; expected at most {target.observation_days}",
             "shorten training.horizon_days or add older orders",
         )
     return target

@@ -1,227 +1,71 @@
-"""One TOML a source: where its files lie and what their columns mean, as checked values."""
+"""One TOML a source: its money, its clock, its rules and its files, as checked values."""
 
 from __future__ import annotations
 
-import re
-import zoneinfo
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from features.config import Name, Section, check_settings, read_toml
-from features.errors import ConfigError, did_you_mean
+from features.config import Section, check_settings, read_toml
+from features.errors import ConfigError, WrongValue
 from features.ingestion.currencies import ISO_4217
-
-TABLE_COLUMNS: dict[str, tuple[str, ...]] = {
-    "order_lines": (
-        "customer_id", "occurred_at", "known_at", "order_id", "amount", "quantity", "unit_price",
-        "margin", "unit_cost", "discount", "product_id", "category", "channel",
-    ),
-    "customers": ("customer_id", "signed_up_at", "region"),
-    "reviews": (
-        "customer_id", "occurred_at", "known_at", "review_id", "order_id", "stars", "text",
-    ),
-    "interactions": ("customer_id", "occurred_at", "known_at", "kind"),
-}  # fmt: skip
-"""Which canonical names a file of each table may map to its own columns."""
-
-SUMMED = frozenset({"amount", "discount"})  # a list of columns is added up
-JOINED = frozenset({"occurred_at", "known_at"})  # a list of columns is joined by a space
-CONSTANT = frozenset({"kind", "channel", "category", "region"})
-
-Format = Literal["csv", "tsv", "parquet"]
-Encoding = Literal["utf-8", "gb18030", "big5", "shift_jis", "cp1252", "latin-1"]
+from features.ingestion.file_settings import Files, check_below_root, check_time_zone
 
 
-def _listed(value: object) -> object:
-    return [value] if isinstance(value, str) else value
+class Rate(Section):
+    """``[[rates]]``: what one unit of another currency is worth in the source's own.
 
-
-def _named(value: object) -> object:
-    return {name: name for name in value} if isinstance(value, list) else value
-
-
-Names = Annotated[tuple[str, ...], BeforeValidator(_listed)]
-
-
-class RawFile(Section):
-    """How one kind of raw file is written down."""
-
-    format: Format = Field("csv", description="csv, tsv or parquet")
-    delimiter: str | None = Field(
-        None, min_length=1, max_length=1, description="between fields; a comma, of tsv a tab"
-    )
-    quote: Literal['"', ""] = Field('"', description="quotes a field; empty where none does")
-    encoding: Encoding = Field("utf-8", description="of the text; a UTF-8 BOM is taken off")
-    header: tuple[str, ...] | None = Field(
-        None, description="names of the columns of a file that has no header row"
-    )
-
-    @property
-    def separator(self) -> str:
-        """The delimiter in force."""
-        return self.delimiter or ("\t" if self.format == "tsv" else ",")
-
-
-class Lookup(RawFile):
-    """``[[files.lookup]]``: columns fetched from another file, many rows to one of its rows.
-
-    `key` is a column here, `file_key` its name there (the same by default); `columns` are the
-    names there, as a list or as a table ``name_here = "name there"``. The key must be unique
-    there; rows without a match get nothing and are counted.
+    Where a currency has several rates, that of the latest `starting` on or before a row's day
+    counts; without `starting` a rate counts from the beginning.
     """
 
-    path: str
-    key: str
-    file_key: str | None = None
-    columns: Annotated[dict[str, str], BeforeValidator(_named), Field(min_length=1)]
+    currency: str = Field(description="ISO 4217 code that the rows bear")
+    rate: float = Field(gt=0, description="units of the source's currency for one unit")
+    starting: date = Field(date.min, description="first day of the rate")
+
+    @field_validator("currency")
+    @classmethod
+    def _check_currency(cls, currency: str) -> str:
+        return check_currency(currency)
 
 
-class Drop(Section):
-    """``[[files.drop]]``: rows left out on purpose, counted under the name `rule`.
+class Rules(Section):
+    """``[rules]``: what becomes of rows that are whole but do not fit the others.
 
-    Exactly one of `blank`, `equals`, `prefix`, `at_most` says which rows of `column`.
+    ``keep`` accepts and counts them, ``quarantine`` sets them aside.
     """
 
-    rule: Name
-    column: str
-    blank: bool = False
-    equals: Names = ()
-    prefix: str | None = Field(None, min_length=1)
-    at_most: float | None = None
-
-    @model_validator(mode="after")
-    def _check_one_condition(self) -> Self:
-        given = [self.blank, bool(self.equals), self.prefix is not None, self.at_most is not None]
-        if sum(given) != 1:
-            raise ValueError("exactly one of blank, equals, prefix, at_most must be given")
-        return self
-
-
-class Returns(Section):
-    """``[files.returns]``: what marks a line as a return; without it a negative amount does.
-
-    With `unsigned` the amounts and quantities of marked lines come without a sign and are made
-    negative.
-    """
-
-    order_id_prefix: str | None = Field(None, min_length=1)
-    negative_quantity: bool = False
-    column: str | None = None
-    equals: Names = ()
-    unsigned: bool = False
-
-    @model_validator(mode="after")
-    def _check_mark(self) -> Self:
-        if (self.column is None) != (not self.equals):
-            raise ValueError("column and equals belong together")
-        if self.column is None and self.order_id_prefix is None and not self.negative_quantity:
-            raise ValueError("one of order_id_prefix, negative_quantity, column must be given")
-        return self
-
-
-class Files(RawFile):
-    """``[[files]]``: raw files of one canonical table, all written the same way."""
-
-    table: Literal["order_lines", "customers", "reviews", "interactions"]
-    paths: Annotated[Names, Field(min_length=1, description="names or globs below root")]
-    columns: dict[str, Names] = Field(description="canonical name = column of the file")
-    constants: dict[str, str] = Field({}, description="canonical name = the same text everywhere")
-    attributes: Names = Field((), description="other columns of customers to keep")
-    audit_only: Names = Field((), description="gender, age, income and the like: never features")
-    customer_id_pattern: str | None = Field(
-        None, description="an expression the whole id must match; replaces the usual suspicions"
+    orders_before_signup: Literal["keep", "quarantine"] = Field(
+        "quarantine", description="orders of a day before the customer's signed_up_at"
     )
-    date_format: str = Field(
-        "iso", description="iso, unix_seconds, unix_milliseconds or a format such as %d/%m/%Y"
+    unlinked_returns: Literal["keep", "quarantine"] = Field(
+        "keep", description="returns without an earlier sale of that order or product"
     )
-    date_only: bool = Field(False, description="the times of day in the file mean nothing")
-    times_in: str | None = Field(None, description="time zone of times; the shop's by default")
-    decimal: Literal[".", ","] = Field(".", description="parts decimals")
-    thousands: Literal["", ",", ".", " ", "'"] = Field("", description="groups thousands")
-    returns: Returns | None = None
-    drop: tuple[Drop, ...] = ()
-    lookup: tuple[Lookup, ...] = ()
+    unknown_customers: Literal["keep", "quarantine"] = Field(
+        "keep", description="orders, reviews and interactions of nobody in the table customers"
+    )
 
-    @field_validator("paths")
+
+class LeftOut(Section):
+    """``[left_out]``: files of customer ids, one a line, whose rows are dropped and counted."""
+
+    erased: str | None = Field(None, description="people who had their data erased")
+    objecting: str | None = Field(None, description="people who object to being scored")
+
+    @field_validator("erased", "objecting")
     @classmethod
-    def _check_paths(cls, paths: tuple[str, ...]) -> tuple[str, ...]:
-        for path in paths:
-            if Path(path).is_absolute() or ".." in Path(path).parts:
-                raise ValueError(f"{path} leaves the root; paths are relative to root")
-        return paths
-
-    @field_validator("customer_id_pattern")
-    @classmethod
-    def _check_pattern(cls, pattern: str | None) -> str | None:
-        if pattern is not None:
-            try:
-                re.compile(pattern)
-            except re.error as cause:
-                raise ValueError(f"not a regular expression: {cause}") from cause
-        return pattern
-
-    @field_validator("times_in")
-    @classmethod
-    def _check_times_in(cls, zone: str | None) -> str | None:
-        return None if zone is None else check_time_zone(zone)
-
-    @model_validator(mode="after")
-    def _check_columns(self) -> Self:
-        known = TABLE_COLUMNS[self.table]
-        for name, columns in self.columns.items():
-            if name not in known:
-                raise ValueError(f'no canonical column "{name}"; {did_you_mean(name, known)}')
-            if len(columns) > 1 and name not in SUMMED | JOINED:
-                raise ValueError(f"{name} takes one column, not {len(columns)}")
-        for name in self.constants:
-            if name not in CONSTANT & set(known):
-                raise ValueError(f"{name} of {self.table} cannot be a constant")
-        self._check_required()
-        if (self.attributes or self.audit_only) and self.table != "customers":
-            raise ValueError("attributes and audit_only belong to the table customers")
-        if self.decimal == self.thousands:
-            raise ValueError("decimal and thousands must differ")
-        return self
-
-    def _check_required(self) -> None:
-        required = ["customer_id"]
-        if self.table != "customers":
-            required.append("occurred_at")
-        if self.table == "interactions" and "kind" not in self.constants:
-            required.append("kind")
-        for name in required:
-            if name not in self.columns:
-                raise ValueError(f"the column {name} is required of {self.table}")
-        if self.table == "order_lines" and "amount" not in self.columns:
-            lacking = {"quantity", "unit_price"} - set(self.columns)
-            if lacking:
-                raise ValueError("amount, or quantity and unit_price, must be given")
-
-    def column(self, name: str) -> str | None:
-        """Return the file's column for a canonical name (the first of a list), or None."""
-        columns = self.columns.get(name)
-        return columns[0] if columns else None
-
-    def needed_columns(self) -> list[str]:
-        """Return the columns to be read from the file itself, in a fixed order."""
-        wanted = [column for columns in self.columns.values() for column in columns]
-        wanted += [drop.column for drop in self.drop]
-        if self.returns and self.returns.column:
-            wanted.append(self.returns.column)
-        wanted += [*self.attributes, *self.audit_only]
-        fetched = {name for lookup in self.lookup for name in lookup.columns}
-        wanted = [name for name in wanted if name not in fetched]
-        wanted += [lookup.key for lookup in self.lookup if lookup.key not in fetched]
-        return list(dict.fromkeys(wanted))
+    def _check_path(cls, path: str | None) -> str | None:
+        if path is not None:
+            check_below_root(path)
+        return path
 
 
 class Source(Section):
     """A whole source: its name, money, clock and files."""
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$")]
+    name: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$", max_length=64)]
     currency: str = Field(description="ISO 4217 code of every amount")
     time_zone: str = Field(description="IANA name of the shop's time zone")
     data_complete_before: date = Field(description="midnight up to which the data is complete")
@@ -229,14 +73,14 @@ class Source(Section):
     value: Literal["amount", "margin"] = Field("amount", description="what a customer is worth")
     root: str = Field(".", description="folder of the files, relative to the TOML")
     files: Annotated[tuple[Files, ...], Field(min_length=1)]
+    rates: tuple[Rate, ...] = Field((), description="other currencies that rows may bear")
+    rules: Rules = Rules()
+    left_out: LeftOut = LeftOut()
 
     @field_validator("currency")
     @classmethod
     def _check_currency(cls, currency: str) -> str:
-        if currency not in ISO_4217:
-            hint = "RMB is CNY" if currency in {"RMB", "CNH"} else "such as EUR, USD, GBP or CNY"
-            raise ValueError(f"no ISO 4217 code ({hint})")
-        return currency
+        return check_currency(currency)
 
     @field_validator("time_zone")
     @classmethod
@@ -246,23 +90,43 @@ class Source(Section):
     @model_validator(mode="after")
     def _check_dates_and_files(self) -> Self:
         if self.data_starts_on >= self.data_complete_before:
-            raise ValueError("data_starts_on must lie before data_complete_before")
-        if not any(files.table == "order_lines" for files in self.files):
-            raise ValueError("a [[files]] with table = order_lines is required")
+            raise WrongValue(
+                "data_starts_on must lie before data_complete_before",
+                "data_starts_on 必须早于 data_complete_before",
+            )
+        orders = [files for files in self.files if files.table == "order_lines"]
+        if not orders:
+            raise WrongValue(
+                "a [[files]] with table = order_lines is required",
+                "须有一个 table = order_lines 的 [[files]]",
+            )
+        if self.value == "margin" and not all(files.has_margin for files in orders):
+            raise WrongValue(
+                'value = "margin" needs margin, or unit_cost and quantity, of every order_lines',
+                'value = "margin" 要求每个 order_lines 给出 margin，或 unit_cost 与 quantity',
+            )
+        if any(rate.currency == self.currency for rate in self.rates):
+            raise WrongValue(
+                f"rates names the source's own currency {self.currency}",
+                f"rates 中出现了数据源自己的货币 {self.currency}",
+            )
         return self
 
 
-def check_time_zone(zone: str) -> str:
-    """Return `zone` if it is an IANA time zone.
+def check_currency(currency: str) -> str:
+    """Return `currency` if it is an ISO 4217 code.
 
     Raises
     ------
-    ValueError
+    WrongValue
         If it is none.
     """
-    if zone not in zoneinfo.available_timezones():
-        raise ValueError("no IANA time zone, such as Europe/London or Asia/Shanghai")
-    return zone
+    if currency not in ISO_4217:
+        chinese = currency in {"RMB", "CNH"}
+        told = ("RMB is CNY", "人民币是 CNY") if chinese else (
+            "such as EUR, USD, GBP or CNY", "例如 EUR、USD、GBP 或 CNY")  # fmt: skip
+        raise WrongValue(f"no ISO 4217 code ({told[0]})", f"不是 ISO 4217 代码（{told[1]}）")
+    return currency
 
 
 def read_source(path: Path) -> Source:
@@ -284,8 +148,5 @@ def _check_lookup_names(files: Files, path: Path) -> None:
     for lookup in files.lookup:
         for name in lookup.columns:
             if name in taken:
-                raise ConfigError(
-                    f"{path}: two look-ups bring a column {name}; expected distinct names",
-                    'name one of them anew: columns = { new_name = "column there" }',
-                )
+                raise ConfigError.of("lookups_bring_one_name", path=path, name=name)
             taken.add(name)

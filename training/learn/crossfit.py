@@ -13,6 +13,7 @@ from sklearn.linear_model import LogisticRegression, TweedieRegressor
 
 from features.catalogue import FEATURES
 from features.config import TrainingSettings
+from features.errors import NoSkillError
 from training.cohort import Cohort
 from training.models.btyd import BuyTillYouDie
 from training.models.matrix import Array, FeatureMatrix, stack_rows
@@ -137,9 +138,15 @@ def fit_members(
         Catalogue features of the cohort that will be scored (to know which columns exist).
     settings : TrainingSettings
         Folds, seed and threads.
+
+    Raises
+    ------
+    NoSkillError
+        If without some fold not one customer is left who was active.
     """
     columns = usable_columns(cohorts, target)
     rows = _training_rows(cohorts, columns, settings)
+    _check_every_fold(rows)
     unit = float(rows.target.mean())
     inputs = learn_linear_inputs(rows.design)
     standard = np.column_stack(inputs.transform(rows.design))
@@ -187,6 +194,16 @@ def _training_rows(
         weight=np.concatenate([np.full(len(c.cohort), c.weight) for c in cohorts]),
         fold=np.concatenate([fold_of(c.cohort.customer_ids, settings.n_folds) for c in cohorts]),
     )
+
+
+def _check_every_fold(rows: _Rows) -> None:
+    n_folds = len(np.unique(rows.fold[rows.active]))
+    if n_folds < 2:
+        raise NoSkillError(
+            "the customers who bought again in the training cohorts lie in one cross-fitting fold; "
+            "expected them in two or more",
+            "wait for more repeat purchases, or shorten training.horizon_days",
+        )
 
 
 def _fit_trees(

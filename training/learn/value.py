@@ -17,6 +17,7 @@ GUARD_COHORTS = 3
 GUARD_RELATIVE_LOSS = 0.10
 GUARD_STANDARD_ERRORS = 2.0
 GUARD_DRAWS = 40
+SMALLEST_POWER = 0.1  # the shape may flatten the score but never turn its order round
 
 
 def learn_weights(
@@ -85,7 +86,8 @@ def learn_power(
 ) -> float:
     """Return b of value ~ a * score ** b by Tweedie deviance on unseen scores.
 
-    Values are winsorised and divided by their cohort's mean, so only the shape is learned.
+    Values are winsorised and divided by their cohort's mean, so only the shape is learned; b is
+    held at .1 or more, so the order of the score, and with it monotonicity, is kept.
     """
     scores, values, row_weights = [], [], []
     for cohort, member_scores in zip(cohorts, unseen, strict=True):
@@ -97,4 +99,4 @@ def learn_power(
     log_score = np.log(np.maximum(np.concatenate(scores), SMALLEST_SCORE))
     model = TweedieRegressor(power=TWEEDIE_POWER, alpha=0.0, link="log", max_iter=300)
     model.fit(log_score[:, None], np.concatenate(values), np.concatenate(row_weights))
-    return float(model.coef_[0])
+    return max(float(model.coef_[0]), SMALLEST_POWER)

@@ -28,7 +28,7 @@ endif
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup setup-torch demo serve ui check format test test-slow lock clean-state
+.PHONY: help setup setup-torch demo serve ui check format test test-slow harden lock clean-state
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z%-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
@@ -84,6 +84,9 @@ test: setup ## every test but the slow ones (ARGS="tests/features -k window")
 
 test-slow: setup ## the tests that play whole parts through
 	$(RUN) -m pytest -m slow $(ARGS)
+
+harden: setup ## bad input, broken files and mutants in full (some ten minutes)
+	$(RUN) -m pytest -m harden -n 2 $(ARGS)
 
 bench-%: setup ## make the figures of benchmarks/NAME.py: state/bench/NAME.json
 	$(RUN) -m benchmarks.$(subst -,_,$*) $(ARGS)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
@@ -29,7 +30,14 @@ CHANNELS = ("app", "store", "web")
 
 
 def write_order_log(path: Path, n_lines: int, seed: int = 0) -> None:
-    """Write canonical order lines in order of time, as one parquet part.
+    """Write :func:`draw_order_log` as one parquet part."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    table = draw_order_log(n_lines, seed)
+    pq.write_table(table, path, compression="zstd", row_group_size=ROWS_A_GROUP)
+
+
+def draw_order_log(n_lines: int, seed: int = 0) -> pa.Table:
+    """Draw canonical order lines in order of time.
 
     Orders per customer follow a gamma mixture (a few customers have hundreds), amounts are
     log-normal with two decimals, and a share of the lines comes back as a return of the same order.
@@ -39,9 +47,7 @@ def write_order_log(path: Path, n_lines: int, seed: int = 0) -> None:
     returned = _returned_lines(sold, rng)
     both = {name: np.concatenate([sold[name], returned[name]]) for name in sold}
     order = np.argsort(both["time"], kind="stable")[:n_lines]
-    table = _as_canonical({name: values[order] for name, values in both.items()}, rng)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    pq.write_table(table, path, compression="zstd", row_group_size=ROWS_A_GROUP)
+    return _as_canonical({name: values[order] for name, values in both.items()}, rng)
 
 
 def _sold_lines(n_lines: int, rng: np.random.Generator) -> dict[str, NDArray[np.float64]]:
@@ -95,11 +101,11 @@ def _as_canonical(lines: dict[str, NDArray[np.float64]], rng: np.random.Generato
     late = np.where(rng.uniform(size=n) < LATE_SHARE, rng.integers(1, 6, n), 0)
     moment = np.round(lines["time"] * MICROSECONDS_A_DAY).astype(np.int64)
     texts = {
-        name: pa.array(np.char.mod(form, lines[key].astype(np.int64)))
-        for name, form, key in (
-            ("customer_id", "%08d", "customer"),
-            ("order_id", "W%09d", "order"),
-            ("product_id", "P%05d", "product"),
+        name: pc.utf8_lpad(pc.cast(pa.array(lines[key].astype(np.int64)), pa.string()), width, "0")
+        for name, width, key in (
+            ("customer_id", 8, "customer"),
+            ("order_id", 10, "order"),
+            ("product_id", 6, "product"),
         )
     }
     choices = {

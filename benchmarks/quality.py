@@ -18,10 +18,11 @@ from benchmarks.record import write_benchmark
 from features.cli import DEFAULT_CONFIG, DEFAULT_STATE, exit_with
 from features.config import Config, read_config
 from features.ingestion.ingest import ingest
+from features.progress import Progress
 from features.snapshot import Snapshot
 from features.tables import read_tables
-from training.cohort import CohortSource
 from training.backtest import Backtest, run_backtest
+from training.cohort import CohortSource
 from training.judge.evaluate import bootstrap_standard_errors
 from training.report import comparison_table
 
@@ -46,16 +47,12 @@ BENCHMARKS = (
 
 def backtest_of(benchmark: Benchmark, config: Config, state: Path) -> Backtest:
     """Ingest the shop and judge every model on its cohort."""
-    start = time.monotonic()
     ingest(Path("datasets") / f"{benchmark.source}.toml", state)
     tables = read_tables(state / "tables" / benchmark.source)
     target = Snapshot(benchmark.cutoff, benchmark.horizon_days, tables.history_start)
 
-    def tell(line: str) -> None:
-        print(f"  {time.monotonic() - start:6.1f} s  {line}", file=sys.stderr, flush=True)
-
     source = CohortSource(tables, state, config.features)
-    return run_backtest(source, target, config.training, tell)
+    return run_backtest(source, target, config.training, Progress(time.monotonic))
 
 
 def figures_of(backtest: Backtest, seed: int) -> dict[str, Any]:

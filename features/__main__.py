@@ -24,12 +24,27 @@ def run_ingest(arguments: Sequence[str]) -> int:
         "--source", type=Path, required=True, help="the source's TOML, such as datasets/NAME.toml"
     )
     given = parser.parse_args(arguments)
-    from features.ingestion.account import account_text
+    from features.ingestion.account_text import account_text
     from features.ingestion.ingest import ingest
 
-    account = ingest(given.source, given.state)
-    print(account_text(account))
+    config = read_config(given.config)
+    account = ingest(given.source, given.state, config.features.ingestion, config.lang)
+    print(account_text(account, config.lang))
     print(f"tables: {given.state / 'tables' / account.source}  digest: {account.digest}")
+    return EXIT_DONE
+
+
+@JOBS.add("report")
+def run_report(arguments: Sequence[str]) -> int:
+    """Write what came in, what was set aside and why, as one HTML file."""
+    parser = JOBS.parser("report")
+    parser.add_argument("--source", type=Path, required=True, help="the source's TOML")
+    given = parser.parse_args(arguments)
+    from features.ingestion.report import write_report
+
+    config = read_config(given.config)
+    tables = read_tables(given.state / "tables" / read_source(given.source).name)
+    print(write_report(tables, given.state, config.lang))
     return EXIT_DONE
 
 

@@ -11,8 +11,8 @@ import math
 import ibis
 import ibis.expr.types as ir
 
-from features.aggregates import FINE, Definition, count_days, money, named, sum_exact
-from features.customer_days import MICRO
+from features.aggregates import Definition, count_rows, money, named, sum_fine
+from features.known import MICRO
 from features.rfm import days_since_last_order, first_to_last_days, n_order_days
 from features.snapshot import Snapshot
 
@@ -45,7 +45,7 @@ def gap_sd_days(days: ir.Table, snapshot: Snapshot) -> ir.Value:
 
 def last_gap_days(days: ir.Table, snapshot: Snapshot) -> ir.Value:
     """Days between the last two order days."""
-    return days.is_last.ifelse(days.gap, ibis.null("int64")).max().cast("float64")
+    return days.is_last.ifelse(days.gap, ibis.null("int32")).max().cast("float64")
 
 
 def max_gap_days(days: ir.Table, snapshot: Snapshot) -> ir.Value:
@@ -77,12 +77,12 @@ def return_share(days: ir.Table, snapshot: Snapshot) -> ir.Value:
 
 def n_return_days(days: ir.Table, snapshot: Snapshot) -> ir.Value:
     """Order days with a return."""
-    return count_days(days, days.returned > 0)
+    return count_rows(days.returned > 0)
 
 
 def n_nonpositive_days(days: ir.Table, snapshot: Snapshot) -> ir.Value:
     """Order days with a day value of 0 or less."""
-    return count_days(days, days.net <= 0)
+    return count_rows(days.net <= 0)
 
 
 # Basket
@@ -119,13 +119,13 @@ def weekday(days: ir.Table, snapshot: Snapshot) -> ir.Value:
 def weekend_share(days: ir.Table, snapshot: Snapshot) -> ir.Value:
     """Share of the order days that are a Saturday or Sunday."""
     weekend = weekday(days, snapshot) >= SATURDAY
-    return count_days(days, weekend) / n_order_days(days, snapshot)
+    return count_rows(weekend) / n_order_days(days, snapshot)
 
 
 def weekday_concentration(days: ir.Table, snapshot: Snapshot) -> ir.Value:
     """Mean resultant length of the weekdays, taken as angles on a circle."""
     angle = weekday(days, snapshot).cast("float64") * (2 * math.pi / WEEK_DAYS)
-    east, north = sum_exact(angle.cos(), FINE), sum_exact(angle.sin(), FINE)
+    east, north = sum_fine(angle.cos()), sum_fine(angle.sin())
     return (east * east + north * north).sqrt() / n_order_days(days, snapshot)
 
 
@@ -137,7 +137,7 @@ def mean_hour(days: ir.Table, snapshot: Snapshot) -> ir.Value:
 
 def last_weekday(days: ir.Table, snapshot: Snapshot) -> ir.Value:
     """Weekday of the last order day, Monday 0 to Sunday 6."""
-    last = days.is_last.ifelse(weekday(days, snapshot), ibis.null("int64"))
+    last = days.is_last.ifelse(weekday(days, snapshot), ibis.null("int32"))
     return last.max().cast("float64")
 
 

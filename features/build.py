@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -13,45 +13,24 @@ import ibis.expr.types as ir
 import pandas as pd
 import pyarrow as pa
 
-from features import behaviour, rfm, windows
-from features.aggregates import Definition
-from features.catalogue import COLUMNS
 from features.config import FeatureSettings
-from features.customer_days import LINE_COLUMNS, add_neighbours, build_customer_days
+from features.customer_days import LINE_COLUMNS
 from features.errors import InputError
+from features.grains import EVENT_TABLES, express_features
+from features.known import known_rows, read_told
+from features.own import add_own_columns
 from features.snapshot import Snapshot
-from features.tables import ORDER_LINES, Tables
+from features.tables import SCHEMAS, Tables
 
 
-def definitions() -> dict[str, Definition]:
-    """Return how each feature of the catalogue is computed, in the catalogue's order."""
-    known = {**rfm.definitions(), **behaviour.definitions(), **windows.definitions()}
-    return {name: known.pop(name) for name in COLUMNS}
-
-
-def express_features(order_lines: ir.Table, snapshot: Snapshot) -> ir.Table:
-    """Return the feature table of `snapshot` as an Ibis expression, one row a customer.
-
-    Parameters
-    ----------
-    order_lines : ibis table
-        Canonical order lines.
-    snapshot : Snapshot
-        What is known, and what is predicted.
-
-    Returns
-    -------
-    ibis table
-        ``customer_id`` and a float64 column for each feature of the catalogue, null where it is
-        not known, in order of ``customer_id``.
-    """
-    days = add_neighbours(build_customer_days(order_lines, snapshot))
-    features = {name: define(days, snapshot) for name, define in definitions().items()}
-    table = days.group_by("customer_id").agg(**features)
-    return table.select("customer_id", *COLUMNS).order_by("customer_id")
-
-
-def build_features(tables: Tables, snapshot: Snapshot, settings: FeatureSettings) -> pd.DataFrame:
+def build_features(
+    tables: Tables,
+    snapshot: Snapshot,
+    settings: FeatureSettings,
+    customers: Sequence[str] | None = None,
+    *,
+    truncate: bool = False,
+) -> pd.DataFrame:
     """Build the feature table of one source at one cutoff.
 
     Parameters
@@ -61,41 +40,59 @@ def build_features(tables: Tables, snapshot: Snapshot, settings: FeatureSettings
     snapshot : Snapshot
         What is known, and what is predicted.
     settings : FeatureSettings
-        Threads and memory; neither changes a bit of the result.
+        Threads and memory, neither of which changes a bit of the result; and the files of the
+        shop's own columns.
+    customers : sequence of str, optional
+        The only customers that are wanted; their features are the same bits.
+    truncate : bool
+        Take every row that happened or became known at or after the cutoff out of the tables
+        first, which changes nothing unless a feature leaks.
 
     Returns
     -------
     pandas.DataFrame
-        ``customer_id`` (str), then the float64 columns of the catalogue in order, NaN where a
-        value is not known; one row for each customer with a line that happened and was known
+        ``customer_id`` (str), then the float64 columns of the catalogue in order and the shop's
+        own, NaN where a value is not known; one row for each customer with a line that happened and was known
         before the cutoff, in order of ``customer_id``.
 
     Raises
     ------
     InputError
-        If there are no order lines, none is known at the cutoff, or an amount is no finite number
-        that a sum can hold.
+        If there are no order lines, none is known at the cutoff, an amount is no finite number
+        that a sum can hold, or a file of own columns cannot be used.
     """
-    parts = [str(part) for part in tables.parts("order_lines")]
-    if not parts:
+    parts = {name: [str(part) for part in tables.parts(name)] for name in EVENT_TABLES}
+    if not parts["order_lines"]:
         raise InputError(
             f"no order lines in {tables.folder}; expected at least one part",
             f"ingest the source {tables.source} again",
         )
     with _engine(settings) as engine:
-        return _collect(engine, engine.read_parquet(parts), snapshot)
+        read = {name: engine.read_parquet(paths) for name, paths in parts.items() if paths}
+        if tables.value_column != "amount":
+            lines = read["order_lines"]
+            read["order_lines"] = lines.mutate(value=lines[tables.value_column])
+        if truncate:
+            read = {name: known_rows(table, snapshot) for name, table in read.items()}
+        features = _collect(engine, read, snapshot, customers)
+    return add_own_columns(features, snapshot, settings.extra)
 
 
 def build_features_from(
-    order_lines: pa.Table, snapshot: Snapshot, settings: FeatureSettings | None = None
+    order_lines: pa.Table,
+    snapshot: Snapshot,
+    settings: FeatureSettings | None = None,
+    *,
+    reviews: pa.Table | None = None,
+    interactions: pa.Table | None = None,
 ) -> pd.DataFrame:
-    """Build the feature table of order lines in memory; otherwise as :func:`build_features`.
+    """Build the feature table of tables in memory; otherwise as :func:`build_features`.
 
     Parameters
     ----------
-    order_lines : pyarrow.Table
-        Canonical order lines (:data:`features.tables.ORDER_LINES`); columns that features do not
-        need may be missing.
+    order_lines, reviews, interactions : pyarrow.Table
+        Canonical tables (:data:`features.tables.SCHEMAS`); columns that features can do without
+        may be missing, as may the last two tables.
     """
     missing = [name for name in LINE_COLUMNS if name not in order_lines.column_names]
     if missing:
@@ -103,21 +100,36 @@ def build_features_from(
             f"order lines without {', '.join(missing)}; expected the canonical columns",
             "pass a table with the schema features.tables.ORDER_LINES",
         )
-    lines = order_lines.select(LINE_COLUMNS).cast(
-        pa.schema([ORDER_LINES.field(name) for name in LINE_COLUMNS])
-    )
+    given = {"order_lines": order_lines, "reviews": reviews, "interactions": interactions}
+    read = {
+        name: ibis.memtable(_canonical(name, table))
+        for name, table in given.items()
+        if table is not None
+    }
     with _engine(settings or FeatureSettings()) as engine:
-        return _collect(engine, ibis.memtable(lines), snapshot)
+        return _collect(engine, read, snapshot)
 
 
-def _collect(engine: Any, order_lines: ir.Table, snapshot: Snapshot) -> pd.DataFrame:
-    """Run the one expression and return its rows."""
+def _canonical(name: str, table: pa.Table) -> pa.Table:
+    """Return the canonical columns that a table has, with their canonical types."""
+    fields = [field for field in SCHEMAS[name] if field.name in table.column_names]
+    return table.select([field.name for field in fields]).cast(pa.schema(fields))
+
+
+def _collect(
+    engine: Any,
+    tables: Mapping[str, ir.Table],
+    snapshot: Snapshot,
+    customers: Sequence[str] | None = None,
+) -> pd.DataFrame:
+    """Run the one expression and return its rows in order of customer."""
+    told = read_told(engine, tables, snapshot)
     try:
-        table = engine.to_pyarrow(express_features(order_lines, snapshot))
+        table = engine.to_pyarrow(express_features(tables, snapshot, told, customers))
     except (duckdb.ConversionException, duckdb.OutOfRangeException) as cause:
         raise InputError(
-            "an amount or hour is no finite number that a sum can hold; expected amounts of at "
-            "most some 1e12 in size",
+            "an amount or another number is not finite or too large for a sum to hold; expected "
+            "amounts of at most some 1e12 in size",
             "quarantine such lines when ingesting",
         ) from cause
     if table.num_rows == 0:
@@ -125,7 +137,7 @@ def _collect(engine: Any, order_lines: ir.Table, snapshot: Snapshot) -> pd.DataF
             f"no order line was known before the cutoff {snapshot.cutoff}; expected at least one",
             "choose a later cutoff or add older orders",
         )
-    features: pd.DataFrame = table.to_pandas()
+    features: pd.DataFrame = table.sort_by("customer_id").to_pandas()
     return features
 
 

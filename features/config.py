@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, TypeGuard, TypeVar, get_args
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from features.errors import ConfigError, did_you_mean
+from features.errors import ConfigError
+from features.refusals import word_refusal
 
 Share = Annotated[float, Field(gt=0, lt=1)]
 LowerShare = Annotated[float, Field(ge=0, lt=1)]
@@ -24,11 +25,40 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
+class IngestionSettings(Section):
+    """``[features.ingestion]``: the largest raw files that are read; larger ones are refused."""
+
+    largest_file_mb: int = Field(4096, ge=1, le=1_000_000, description="bytes of one file, in MB")
+    most_rows: int = Field(100_000_000, ge=1, description="records of one file")
+    most_columns: int = Field(2000, ge=1, description="columns of one file")
+    longest_cell: int = Field(1_000_000, ge=100, description="characters of one cell")
+    parquet_memory_mb: int = Field(
+        2048, ge=512, description="memory of the process that reads Parquet, in MB"
+    )
+    unit_slip_ratio: float = Field(
+        20.0, gt=1, description="a file's median amount over that of the files before: an alarm"
+    )
+
+
+class OwnColumns(Section):
+    """One file of ``[[features.extra]]``: a shop's own columns."""
+
+    path: str = Field(
+        min_length=1, description="CSV or Parquet of customer_id, known_at and columns"
+    )
+    columns: tuple[Name, ...] = Field(min_length=1, description="columns of numbers that are taken")
+
+
 class FeatureSettings(Section):
     """``[features]``: how feature tables are computed."""
 
     memory_limit_mb: int = Field(3000, ge=256, description="DuckDB's share of memory, in MB")
     threads: int = Field(2, ge=1, le=64, description="threads of the feature build")
+    extra: tuple[OwnColumns, ...] = Field((), description="files of the shop's own columns")
+    meant: tuple[str, ...] = Field(
+        (), description="own columns that tell the outcome alone, and are meant to"
+    )
+    ingestion: IngestionSettings = IngestionSettings()
 
 
 def _check_limits(
@@ -93,7 +123,7 @@ class TierSettings(Section):
     incumbent_standard_errors: float = Field(
         1.0, ge=0, le=2, description="realised value given up at most to stay near the last scheme"
     )
-    n_candidate_cuts: int = Field(120, ge=10, le=400, description="cuts the programme may choose")
+    n_candidate_cuts: int = Field(160, ge=10, le=400, description="cuts the programme may choose")
 
     @model_validator(mode="after")
     def _check_scheme(self) -> Self:
@@ -144,7 +174,7 @@ class TrainingSettings(Section):
     n_folds: int = Field(
         3, ge=2, le=10, description="cross-fitting folds by a hash of the customer"
     )
-    n_rounds: int = Field(100, ge=1, le=5000, description="trees of each LightGBM member")
+    n_rounds: int = Field(200, ge=1, le=5000, description="trees of each LightGBM member")
     num_threads: int = Field(2, ge=1, le=64, description="LightGBM threads")
     minimum_customers: int = Field(
         100, ge=2, description="customers a cohort needs before anything is learned"
@@ -193,14 +223,12 @@ def read_toml(path: Path) -> dict[str, Any]:
     """
     try:
         return tomllib.loads(path.read_text(encoding="utf-8-sig"))
-    except FileNotFoundError as cause:
-        raise ConfigError(
-            f"no file {path}; expected a TOML file", "check the path, or copy config.toml"
-        ) from cause
+    except OSError as cause:
+        raise ConfigError.of("no_settings_file", path=path, why=cause.strerror) from cause
     except UnicodeDecodeError as cause:
-        raise ConfigError(f"{path} is not UTF-8", "save the file as UTF-8") from cause
-    except tomllib.TOMLDecodeError as cause:
-        raise ConfigError(f"{path} is not valid TOML: {cause}", "mend that line") from cause
+        raise ConfigError.of("settings_not_utf8", path=path) from cause
+    except (tomllib.TOMLDecodeError, RecursionError) as cause:
+        raise ConfigError.of("settings_not_toml", path=path, why=cause) from cause
 
 
 def check_settings(model: type[S], values: dict[str, Any], path: Path) -> S:
@@ -214,44 +242,7 @@ def check_settings(model: type[S], values: dict[str, Any], path: Path) -> S:
     try:
         return model.model_validate(values)
     except ValidationError as cause:
-        # A misspelt key explains the missing one, so it comes first.
-        errors = cause.errors(include_url=False)
-        first = min(errors, key=lambda error: error["type"] != "extra_forbidden")
-        key = ".".join(str(part) for part in first["loc"]) or "(top level)"
-        if first["type"] == "extra_forbidden":
-            known = _keys_at(model, first["loc"][:-1])
-            hint = did_you_mean(str(first["loc"][-1]), known)
-            raise ConfigError(f"{path}: unknown key {key}; {hint}", "mend or remove it") from cause
-        message = first["msg"].removeprefix("Value error, ")
-        message = f"{message[:1].lower()}{message[1:]}"
-        if first["type"] == "missing":
-            found = f"{key} is missing; expected a value"
-        elif isinstance(first["input"], dict):
-            found = f"{key}: {message}"
-        else:
-            found = f"{key} is {first['input']!r}; {message}"
-        raise ConfigError(
-            f"{path}: {found}",
-            f"mend {key} in {path}",
-        ) from cause
-
-
-def _keys_at(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
-    """Return the keys that the table at `location` may have."""
-    for part in location:
-        if isinstance(part, int):
-            continue
-        field = model.model_fields.get(part)
-        inner = field.annotation if field else None
-        models = [one for one in (inner, *get_args(inner)) if _is_model(one)]
-        if not models:
-            return []
-        model = models[0]
-    return list(model.model_fields)
-
-
-def _is_model(kind: object) -> TypeGuard[type[BaseModel]]:
-    return isinstance(kind, type) and issubclass(kind, BaseModel)
+        raise word_refusal(model, cause.errors(include_url=False), path) from cause
 
 
 def read_config(path: Path) -> Config:

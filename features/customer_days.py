@@ -1,98 +1,85 @@
-"""Order lines -> customer-days: the one place where a row is let past the cutoff, or not.
-
-Money is counted in whole millionths of the currency from here on. Sums of integers do not depend
-on the order of rows, threads or partitions, so the same lines give the same features bit for bit,
-and a purchase and its return cancel to exactly 0.
-"""
+"""Order lines -> customer-days: what every feature of value, cadence and basket is made of."""
 
 from __future__ import annotations
 
 import ibis
 import ibis.expr.types as ir
 
+from features.known import age_days, known_rows, sum_whole, to_micro
 from features.snapshot import Snapshot
 
-MICRO = 1_000_000
-"""Units of money (millionths of the currency) and of the hour in one whole."""
-
 LINE_COLUMNS = ("customer_id", "day", "known_day", "hour", "amount", "product_id")
-"""Columns of order_lines that features are made of."""
-
-SECONDS_A_DAY = 86_400
+"""Columns of order_lines without which no feature table is made in memory."""
 
 
-def to_micro(value: ir.Value) -> ir.Value:
-    """Return `value` in whole millionths, halves away from zero."""
-    return (value.cast("float64") * MICRO).round().cast("int64")
-
-
-def known_lines(order_lines: ir.Table, snapshot: Snapshot) -> ir.Table:
-    """Keep the lines that happened in the observation window and were known before the cutoff.
-
-    Both clocks: ``history_start <= day < cutoff`` and ``known_day < cutoff``. A return that
-    arrives late, or a line booked after the fact, is as if it did not exist yet.
-    """
-    cutoff = ibis.literal(snapshot.cutoff)
-    return order_lines.filter(
-        order_lines.day >= ibis.literal(snapshot.history_start),
-        order_lines.day < cutoff,
-        order_lines.known_day < cutoff,
-    )
-
-
-def build_customer_days(order_lines: ir.Table, snapshot: Snapshot) -> ir.Table:
+def build_customer_days(
+    order_lines: ir.Table, snapshot: Snapshot, told: frozenset[str]
+) -> ir.Table:
     """Sum the known lines of each customer and day.
 
     Parameters
     ----------
     order_lines : ibis table
-        Canonical order lines (:data:`features.tables.ORDER_LINES`), of which only
-        :data:`LINE_COLUMNS` are read.
+        Canonical order lines (:data:`features.tables.ORDER_LINES`), with a column
+        ``value`` beside them where it is not the amount whose future is predicted.
     snapshot : Snapshot
         What is known, and when.
+    told : frozenset of str
+        Optional columns that are told; of the others nothing is read.
 
     Returns
     -------
     ibis table
         One row a customer and day: ``customer_id``; ``age_days`` (cutoff - day, 1 or more);
-        ``net``, ``gross`` and ``returned`` (millionths of the currency: the sum of all amounts,
-        of those above 0 and of those below it, the last without its sign); ``n_lines``;
-        ``n_products`` (distinct, null where no product is known); ``hour`` (mean, in
-        millionths of an hour; null where none is known).
+        ``net``, ``gross`` and ``returned`` (millionths of the currency: the value of all lines,
+        of those with an amount above 0 and of those with one below it, the last with its sign
+        turned); ``n_lines``; and of what is told ``n_products`` (distinct), ``hour`` (mean, in
+        millionths of an hour), ``discount`` and ``sold`` (sum of the amounts above 0),
+        ``units_sold`` and ``units_returned``, ``margin`` and ``costed`` (amount of the lines
+        whose margin is known), all in millionths; null where none is known.
     """
-    lines = known_lines(order_lines, snapshot)
-    lines = lines.select(
-        "customer_id", "day", "product_id", amount=to_micro(lines.amount), hour=to_micro(lines.hour)
-    )
+    lines = known_rows(order_lines, snapshot)
+    read = {
+        name: to_micro(lines[name])
+        for name in ("hour", "discount", "quantity", "margin", "value")
+        if name in told or (name == "value" and name in lines.columns)
+    }
+    products = ["product_id"] if "product_id" in told else []
+    lines = lines.select("customer_id", "day", *products, amount=to_micro(lines.amount), **read)
+    value = lines.value if "value" in lines.columns else lines.amount
     days = lines.group_by("customer_id", "day").agg(
-        net=lines.amount.sum(),
-        gross=ibis.greatest(lines.amount, 0).sum(),
+        net=sum_whole(value),
+        gross=sum_whole((lines.amount > 0).ifelse(value, 0)),
+        returned=sum_whole((lines.amount < 0).ifelse(-value, 0)),
         n_lines=lines.count(),
-        n_products=lines.product_id.nunique(),
-        hour_sum=lines.hour.sum(),
-        n_hours=lines.hour.count(),
+        **_sums_told(lines, told),
     )
-    return days.select(
-        "customer_id",
-        "net",
-        "gross",
-        "n_lines",
-        age_days=_days_before(days.day, snapshot),
-        returned=days.gross - days.net,
-        n_products=days.n_products.nullif(0),
-        hour=(days.hour_sum.cast("float64") / days.n_hours.nullif(0)).round().cast("int64"),
-    )
+    days = days.mutate(age_days=age_days(days.day, snapshot))
+    if "product_id" in told:
+        days = days.mutate(n_products=days.n_products.nullif(0))
+    if "hour" in told:
+        mean = days.hour_sum.cast("float64") / days.n_hours.nullif(0)
+        days = days.mutate(hour=mean.round().cast("int64")).drop("hour_sum", "n_hours")
+    return days.drop("day")
 
 
-def _days_before(day: ir.Value, snapshot: Snapshot) -> ir.Value:
-    """Return the whole days from `day` to the cutoff."""
-    seconds = day.cast("timestamp").epoch_seconds()
-    cutoff_seconds = (snapshot.cutoff.toordinal() - EPOCH_ORDINAL) * SECONDS_A_DAY
-    return ((ibis.literal(cutoff_seconds, "int64") - seconds) // SECONDS_A_DAY).cast("int64")
-
-
-EPOCH_ORDINAL = 719_163
-"""1970-01-01 as a proleptic Gregorian ordinal."""
+def _sums_told(lines: ir.Table, told: frozenset[str]) -> dict[str, ir.Value]:
+    """Return the aggregates of the optional columns that are told."""
+    sums: dict[str, ir.Value] = {}
+    if "product_id" in told:
+        sums["n_products"] = lines.product_id.nunique()
+    if "hour" in told:
+        sums |= {"hour_sum": sum_whole(lines.hour), "n_hours": lines.hour.count()}
+    if "discount" in told:
+        sums["discount"] = sum_whole(lines.discount.fill_null(0))
+        sums["sold"] = sum_whole((lines.amount > 0).ifelse(lines.amount, 0))
+    if "quantity" in told:
+        sums["units_sold"] = sum_whole(ibis.greatest(lines.quantity, 0))
+        sums["units_returned"] = sum_whole(ibis.greatest(-lines.quantity, 0))
+    if "margin" in told:
+        sums["margin"] = sum_whole(lines.margin)
+        sums["costed"] = sum_whole(lines.margin.notnull().ifelse(lines.amount, 0))
+    return sums
 
 
 def add_neighbours(days: ir.Table) -> ir.Table:
@@ -103,22 +90,21 @@ def add_neighbours(days: ir.Table) -> ir.Table:
     ibis table
         The customer-days with ``previous_age`` and ``second_previous_age`` (``age_days`` of the
         customer's order day before this one and of the one before that, null where there is
-        none); ``gap`` (days since the previous one); ``is_first`` and ``is_last``; and
-        ``deviation`` (``net`` less the customer's mean ``net``, in millionths).
+        none); ``gap`` (days since the previous one); ``is_first`` and ``is_last``.
     """
     in_time = ibis.window(group_by="customer_id", order_by=ibis.desc("age_days"))
-    whole = ibis.window(group_by="customer_id")
     days = days.mutate(
         previous_age=days.age_days.lag(1).over(in_time),
         second_previous_age=days.age_days.lag(2).over(in_time),
         next_age=days.age_days.lead(1).over(in_time),
-        total=days.net.sum().over(whole),
-        n_days=days.count().over(whole),
     )
-    mean = days.total.cast("float64") / days.n_days.cast("float64")
     return days.mutate(
         gap=days.previous_age - days.age_days,
         is_first=days.previous_age.isnull(),
         is_last=days.next_age.isnull(),
-        deviation=days.net.cast("float64") - mean,
-    ).drop("next_age", "total", "n_days")
+    ).drop("next_age")
+
+
+def build_order_days(order_lines: ir.Table, snapshot: Snapshot, told: frozenset[str]) -> ir.Table:
+    """Return the customer-days with their neighbours: the rows of the first grain."""
+    return add_neighbours(build_customer_days(order_lines, snapshot, told))

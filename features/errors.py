@@ -38,6 +38,7 @@ class TierwiseError(Exception):
     """
 
     exit_code = EXIT_BAD_INPUT
+    name = ""  # its key in messages.toml, of the errors that are worded there
 
     def __init__(self, found: str, do: str, zh: tuple[str, str] | None = None) -> None:
         super().__init__(f"{found}\n{do}")
@@ -46,10 +47,12 @@ class TierwiseError(Exception):
         self._zh = zh
 
     @classmethod
-    def of(cls, key: str, **values: object) -> Self:
-        """Return the error that messages.toml words under `key`, in every language it knows."""
-        english, chinese = (say(key, lang, values) for lang in ("en", "zh"))
-        return cls(*english, zh=chinese)
+    def of(cls, name: str, /, **values: object) -> Self:
+        """Return the error that messages.toml words under `name`, in every language."""
+        english, chinese = (say(name, lang, values) for lang in ("en", "zh"))
+        error = cls(*english, zh=chinese)
+        error.name = name
+        return error
 
     def lines(self, lang: str) -> tuple[str, str]:
         """Return both lines in a language, in English where that has no words for it."""

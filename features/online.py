@@ -1,8 +1,9 @@
 """The look-up of one customer's features while serving: an LMDB that is written once, then read.
 
 A record's key is the first 16 bytes of sha256 of the customer's id, its value the row of the
-feature table as little-endian float64. Two records with shorter keys hold the columns and what the
-writer told. Needs neither pandas nor an engine.
+feature table as little-endian float64; before it stand the numbers that were computed of it already
+(its scores), if any. Records with shorter keys hold the columns, the names of the scores and what
+the writer told. Needs neither pandas nor an engine.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import hashlib
 import json
 import os
 import shutil
+import struct
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -27,6 +29,7 @@ from features.identity import door_id
 KEY_BYTES = 16
 COLUMNS_KEY = b"columns"
 META_KEY = b"meta"
+SCORES_KEY = b"scores"
 DATA_FILE = "data.mdb"
 STORED = np.dtype("<f8")
 PAGE_BYTES = 4096
@@ -52,7 +55,11 @@ def online_key(customer_id: str) -> bytes:
 
 
 def write_online(
-    folder: Path, columns: Sequence[str], features: FeatureFrame, meta: Mapping[str, Any]
+    folder: Path,
+    columns: Sequence[str],
+    features: FeatureFrame,
+    meta: Mapping[str, Any],
+    scores: Mapping[str, Any] | None = None,
 ) -> None:
     """Write a look-up store, whole or not at all; one that is there already is replaced.
 
@@ -66,14 +73,18 @@ def write_online(
         A feature table: ``customer_id`` and at least `columns`.
     meta : mapping
         What readers are told of the store; plain JSON values.
+    scores : mapping of str to array (n,), optional
+        Numbers that were computed of each row already, kept beside it bit for bit.
 
     Raises
     ------
     InputError
         If two customers have one id.
     """
+    computed = {} if scores is None else scores
+    numbers = [*computed.values(), *(features[name] for name in columns)]
     values = np.column_stack(
-        [np.asarray(features[name], dtype=STORED) for name in columns]
+        [np.asarray(each, dtype=STORED) for each in numbers]
         or [np.empty((len(features["customer_id"]), 0), dtype=STORED)]
     )
     keys = [online_key(customer_id) for customer_id in features["customer_id"]]
@@ -86,18 +97,15 @@ def write_online(
     folder.parent.mkdir(parents=True, exist_ok=True)
     building = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".building-"))
     try:
-        _write_records(building, keys, values, list(columns), dict(meta))
+        told = {COLUMNS_KEY: list(columns), SCORES_KEY: list(computed), META_KEY: dict(meta)}
+        _write_records(building, keys, values, told)
         _swap_in(building, folder)
     finally:
         shutil.rmtree(building, ignore_errors=True)
 
 
 def _write_records(
-    folder: Path,
-    keys: list[bytes],
-    values: NDArray[np.float64],
-    columns: list[str],
-    meta: dict[str, Any],
+    folder: Path, keys: list[bytes], values: NDArray[np.float64], told: dict[bytes, Any]
 ) -> None:
     """Write the records in order of key, and fsync them."""
     row_bytes = values.shape[1] * STORED.itemsize
@@ -107,8 +115,8 @@ def _write_records(
             for row in sorted(range(len(keys)), key=keys.__getitem__):
                 transaction.put(keys[row], values[row].tobytes(), append=True)
         with store.begin(write=True) as transaction:
-            transaction.put(COLUMNS_KEY, json.dumps(columns).encode())
-            transaction.put(META_KEY, json.dumps(meta, ensure_ascii=False, sort_keys=True).encode())
+            for key, value in told.items():
+                transaction.put(key, json.dumps(value, ensure_ascii=False, sort_keys=True).encode())
         store.sync(True)
 
 
@@ -162,11 +170,22 @@ class OnlineStore:
         The features of a row, in order.
     meta : dict
         What the writer told.
+    score_names : tuple of str
+        The numbers of `read_scores`, in order; empty where none were kept.
     """
 
-    def __init__(self, environment: Any, columns: tuple[str, ...], meta: dict[str, Any]) -> None:
+    def __init__(
+        self,
+        environment: Any,
+        columns: tuple[str, ...],
+        meta: dict[str, Any],
+        score_names: tuple[str, ...] = (),
+    ) -> None:
         self.columns = columns
         self.meta = meta
+        self.score_names = score_names
+        self._unpack_scores = struct.Struct(f"<{len(score_names)}d").unpack_from
+        self._skipped_bytes = len(score_names) * STORED.itemsize
         self._environment = environment
         # Nobody writes to a finished store, so one view of it serves for as long as it is open.
         self._view = environment.begin(buffers=True)
@@ -189,7 +208,8 @@ class OnlineStore:
             with environment.begin() as view:
                 columns = json.loads(view.get(COLUMNS_KEY, b""))
                 meta = json.loads(view.get(META_KEY, b""))
-            return cls(environment, tuple(columns), meta)
+                score_names = json.loads(view.get(SCORES_KEY, b"[]"))
+            return cls(environment, tuple(columns), meta, tuple(score_names))
         except (lmdb.Error, ValueError, TypeError) as cause:
             raise InputError(
                 f"the look-up store in {folder} is damaged; expected a whole LMDB with columns and meta",
@@ -202,7 +222,14 @@ class OnlineStore:
         Bit for bit the row of the feature table that was written.
         """
         value = self._view.get(online_key(customer_id))
-        return None if value is None else np.frombuffer(value, dtype=STORED).copy()
+        if value is None:
+            return None
+        return np.frombuffer(value, dtype=STORED, offset=self._skipped_bytes).copy()
+
+    def read_scores(self, customer_id: str) -> tuple[float, ...] | None:
+        """Return the numbers `score_names` of one customer, None if unknown."""
+        value = self._view.get(online_key(customer_id))
+        return None if value is None else self._unpack_scores(value)
 
     def close(self) -> None:
         """Close the store, which cannot be read afterwards; rows that were read stay valid."""

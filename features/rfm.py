@@ -11,15 +11,14 @@ import ibis
 import ibis.expr.types as ir
 
 from features.aggregates import (
-    FINE,
     Definition,
-    count_days,
+    count_rows,
     money,
     named,
-    sum_exact,
+    sum_fine,
     sum_money,
 )
-from features.customer_days import MICRO
+from features.known import MICRO
 from features.snapshot import Snapshot
 
 SHORTEST_MONEY = 1e-6
@@ -44,12 +43,12 @@ def days_since_last_order(days: ir.Table, snapshot: Snapshot) -> ir.Value:
 
 def days_since_second_last_order(days: ir.Table, snapshot: Snapshot) -> ir.Value:
     """Days from the last order day but one to the cutoff."""
-    return days.is_last.ifelse(days.previous_age, ibis.null("int64")).max().cast("float64")
+    return days.is_last.ifelse(days.previous_age, ibis.null("int32")).max().cast("float64")
 
 
 def days_since_third_last_order(days: ir.Table, snapshot: Snapshot) -> ir.Value:
     """Days from the last order day but two to the cutoff."""
-    return days.is_last.ifelse(days.second_previous_age, ibis.null("int64")).max().cast("float64")
+    return days.is_last.ifelse(days.second_previous_age, ibis.null("int32")).max().cast("float64")
 
 
 def tenure_days(days: ir.Table, snapshot: Snapshot) -> ir.Value:
@@ -110,9 +109,10 @@ def first_day_value(days: ir.Table, snapshot: Snapshot) -> ir.Value:
 
 
 def day_value_sd(days: ir.Table, snapshot: Snapshot) -> ir.Value:
-    """Population standard deviation of the day values."""
-    squares = sum_exact(days.deviation * days.deviation, 0)
-    return (squares / n_order_days(days, snapshot)).sqrt() / MICRO
+    """Population standard deviation of the day values; exact up to its root."""
+    total, wide = days.net.sum(), days.net.cast("decimal(38, 0)")
+    spread = days.count() * (wide * wide).sum() - total * total
+    return spread.cast("float64").sqrt() / n_order_days(days, snapshot) / MICRO
 
 
 def day_value_cv(days: ir.Table, snapshot: Snapshot) -> ir.Value:
@@ -124,7 +124,7 @@ def day_value_cv(days: ir.Table, snapshot: Snapshot) -> ir.Value:
 def geometric_mean_day_value(days: ir.Table, snapshot: Snapshot) -> ir.Value:
     """Geometric mean of the gross day values, each of a hundredth at least."""
     logarithm = ibis.greatest(money(days.gross), LOWEST_GROSS).ln()
-    return (sum_exact(logarithm, FINE) / n_order_days(days, snapshot)).exp()
+    return (sum_fine(logarithm) / n_order_days(days, snapshot)).exp()
 
 
 def repeat_net_spend(days: ir.Table, snapshot: Snapshot) -> ir.Value:
@@ -134,7 +134,7 @@ def repeat_net_spend(days: ir.Table, snapshot: Snapshot) -> ir.Value:
 
 def n_positive_days(days: ir.Table, snapshot: Snapshot) -> ir.Value:
     """Order days with a day value above 0."""
-    return count_days(days, days.net > 0)
+    return count_rows(days.net > 0)
 
 
 def positive_day_spend(days: ir.Table, snapshot: Snapshot) -> ir.Value:

@@ -18,26 +18,58 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from features import aggregates, behaviour, build, customer_days, rfm, windows
+from features import (
+    aggregates,
+    behaviour,
+    build,
+    customer_days,
+    grains,
+    interactions,
+    known,
+    mix,
+    orders,
+    prices,
+    reviews,
+    rfm,
+    windows,
+)
 from features.build import build_features
 from features.catalogue import COLUMNS, schema_digest
 from features.config import FeatureSettings
+from features.own import own_column_names, own_digest
 from features.snapshot import Snapshot
 from features.tables import Tables
 
 KEY_FIELD = b"tierwise.key"
 """Name of the key in the metadata of a kept feature table."""
 
-SCHEMA = pa.schema(
-    [
-        pa.field("customer_id", pa.string(), nullable=False),
-        *(pa.field(name, pa.float64()) for name in COLUMNS),
-    ]
+DEFINED_IN = (
+    aggregates,
+    behaviour,
+    build,
+    customer_days,
+    grains,
+    interactions,
+    known,
+    mix,
+    orders,
+    prices,
+    reviews,
+    rfm,
+    windows,
 )
-"""Schema of a kept feature table."""
-
-DEFINED_IN = (aggregates, behaviour, build, customer_days, rfm, windows)
 """The modules whose text decides what a feature is."""
+
+
+def schema_of(settings: FeatureSettings) -> pa.Schema:
+    """Return the schema of a kept feature table, the shop's own columns last."""
+    columns = (*COLUMNS, *own_column_names(settings.extra))
+    return pa.schema(
+        [
+            pa.field("customer_id", pa.string(), nullable=False),
+            *(pa.field(name, pa.float64()) for name in columns),
+        ]
+    )
 
 
 @cache
@@ -49,14 +81,16 @@ def definition_digest() -> str:
     return digest.hexdigest()
 
 
-def feature_key(tables: Tables, snapshot: Snapshot) -> str:
+def feature_key(tables: Tables, snapshot: Snapshot, settings: FeatureSettings) -> str:
     """Return the sha256 of all that decides a feature table's content."""
     told = {
         "tables": tables.digest,
+        "value": tables.value_column,
         "cutoff": snapshot.cutoff.isoformat(),
         "horizon_days": snapshot.horizon_days,
         "history_start": snapshot.history_start.isoformat(),
         "definitions": definition_digest(),
+        "own": own_digest(settings.extra),
     }
     return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 
@@ -73,7 +107,7 @@ def read_or_build_features(
     snapshot : Snapshot
         What is known, and what is predicted.
     settings : FeatureSettings
-        Threads and memory of a build.
+        Threads and memory of a build; files of the shop's own columns.
     state : Path
         Folder of all results.
 
@@ -87,19 +121,19 @@ def read_or_build_features(
     InputError
         As :func:`features.build.build_features`.
     """
-    key = feature_key(tables, snapshot)
+    key = feature_key(tables, snapshot, settings)
     name = f"{snapshot.cutoff.isoformat()}-{snapshot.horizon_days}d-{key[:16]}.parquet"
     path = state / "features" / tables.source / name
-    kept = _read_kept(path, key)
+    schema = schema_of(settings).with_metadata({KEY_FIELD: key.encode()})
+    kept = _read_kept(path, schema)
     if kept is None:
         kept = build_features(tables, snapshot, settings)
-        write_features(path, kept, key)
+        write_features(path, kept, schema)
     return kept
 
 
-def write_features(path: Path, features: pd.DataFrame, key: str) -> None:
+def write_features(path: Path, features: pd.DataFrame, schema: pa.Schema) -> None:
     """Write a feature table whole or not at all: a temporary file, fsync, rename."""
-    schema = SCHEMA.with_metadata({KEY_FIELD: key.encode()})
     table = pa.Table.from_pandas(features, schema=schema, preserve_index=False)
     table = table.replace_schema_metadata(schema.metadata)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -120,7 +154,7 @@ def write_features(path: Path, features: pd.DataFrame, key: str) -> None:
         os.close(folder)
 
 
-def _read_kept(path: Path, key: str) -> pd.DataFrame | None:
+def _read_kept(path: Path, schema: pa.Schema) -> pd.DataFrame | None:
     """Read a kept feature table; None if there is none, or it is damaged or of another key."""
     if not path.is_file():
         return None
@@ -129,7 +163,8 @@ def _read_kept(path: Path, key: str) -> pd.DataFrame | None:
     except (OSError, pa.ArrowException):
         return None
     told = table.schema.metadata or {}
-    if told.get(KEY_FIELD) != key.encode() or not table.schema.equals(SCHEMA):
+    key = schema.metadata[KEY_FIELD]
+    if told.get(KEY_FIELD) != key or not table.schema.equals(schema, check_metadata=False):
         return None
     features: pd.DataFrame = table.to_pandas()
     return features

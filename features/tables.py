@@ -105,6 +105,8 @@ class Tables:
         The midnight up to which the source is complete (declared, never guessed).
     digest : str
         sha256 over the digests of the accepted parts, in order of their names.
+    value_column : str
+        Column of the order lines that says what a customer is worth: ``amount`` or ``margin``.
     """
 
     folder: Path
@@ -113,6 +115,7 @@ class Tables:
     history_start: date
     data_complete_before: date
     digest: str
+    value_column: str = "amount"
 
     def parts(self, table: str) -> list[Path]:
         """Return the parquet parts of one canonical table in order of name; may be empty."""
@@ -141,4 +144,5 @@ def read_tables(folder: Path) -> Tables:
         history_start=date.fromisoformat(told["history_start"]),
         data_complete_before=date.fromisoformat(told["data_complete_before"]),
         digest=told["digest"],
+        value_column=told["value"],
     )

@@ -14,21 +14,16 @@ import ibis
 import ibis.expr.types as ir
 
 from features.aggregates import (
-    FINE,
-    MICRO_DECIMALS,
     Definition,
-    count_days,
+    count_rows,
+    money,
     named,
-    sum_exact,
+    sum_fine,
     sum_money,
     within,
 )
-from features.catalogue import DECAY_HORIZONS, HORIZON_SHARES, WINDOW_DAYS
-from features.customer_days import MICRO
+from features.catalogue_of_days import DECAY_HORIZONS, HORIZON_SHARES, WINDOW_DAYS
 from features.snapshot import Snapshot
-
-WINDOW_SLACK = 1.05
-"""A fixed window may be this many times as long as the history and still be told."""
 
 SHORTEST_TWELFTH_DAYS = 3
 """Least length of the twelfth-of-a-horizon window, in days."""
@@ -41,17 +36,13 @@ SMALLEST = 1e-6
 
 
 def net_spend_window(days: ir.Table, snapshot: Snapshot, window_days: int) -> ir.Value:
-    """Net spend of the `window_days` days before the cutoff, null if the history is too short."""
-    if window_days > WINDOW_SLACK * snapshot.observation_days:
-        return ibis.null("float64")
+    """Net spend of the `window_days` days before the cutoff."""
     return sum_money(days, within(days, window_days))
 
 
 def n_order_days_window(days: ir.Table, snapshot: Snapshot, window_days: int) -> ir.Value:
-    """Order days of the `window_days` days before the cutoff, null if the history is too short."""
-    if window_days > WINDOW_SLACK * snapshot.observation_days:
-        return ibis.null("float64")
-    return count_days(days, within(days, window_days))
+    """Order days of the `window_days` days before the cutoff."""
+    return count_rows(within(days, window_days))
 
 
 def net_spend_share(days: ir.Table, snapshot: Snapshot, share: float, start: int = 0) -> ir.Value:
@@ -65,13 +56,13 @@ def n_order_days_share(
 ) -> ir.Value:
     """Order days of a window of `share` horizons that ends `start` horizons before the cutoff."""
     horizon = snapshot.horizon_days
-    return count_days(days, within(days, share * horizon, start * horizon))
+    return count_rows(within(days, share * horizon, start * horizon))
 
 
 def n_order_days_twelfth_horizon(days: ir.Table, snapshot: Snapshot) -> ir.Value:
     """Order days of the last twelfth of a horizon, of three days at least."""
     length = max(snapshot.horizon_days / 12, SHORTEST_TWELFTH_DAYS)
-    return count_days(days, within(days, length))
+    return count_rows(within(days, length))
 
 
 def spend_trend(days: ir.Table, snapshot: Snapshot) -> ir.Value:
@@ -89,14 +80,14 @@ def order_trend(days: ir.Table, snapshot: Snapshot) -> ir.Value:
 
 
 def decayed_net_spend(days: ir.Table, snapshot: Snapshot, horizons: float) -> ir.Value:
-    """Net spend that fades with a time constant of `horizons` horizons."""
+    """Net spend that fades with a time constant of `horizons` horizons; a day's in millionths."""
     faded = days.net.cast("float64") * _fading(days, snapshot, horizons)
-    return sum_exact(faded, MICRO_DECIMALS) / MICRO
+    return money(faded.round().cast("int64").sum())
 
 
 def decayed_order_days(days: ir.Table, snapshot: Snapshot, horizons: float) -> ir.Value:
     """Order days that fade with a time constant of `horizons` horizons."""
-    return sum_exact(_fading(days, snapshot, horizons), FINE)
+    return sum_fine(_fading(days, snapshot, horizons))
 
 
 def _fading(days: ir.Table, snapshot: Snapshot, horizons: float) -> ir.Value:
@@ -106,16 +97,16 @@ def _fading(days: ir.Table, snapshot: Snapshot, horizons: float) -> ir.Value:
 
 def net_spend_same_season(days: ir.Table, snapshot: Snapshot) -> ir.Value:
     """Net spend of the days a year before the outcome window."""
-    return _if_season_seen(days, snapshot, sum_money)
+    return _if_season_seen(days, snapshot, partial(sum_money, days))
 
 
 def n_order_days_same_season(days: ir.Table, snapshot: Snapshot) -> ir.Value:
     """Order days of the days a year before the outcome window."""
-    return _if_season_seen(days, snapshot, count_days)
+    return _if_season_seen(days, snapshot, count_rows)
 
 
 def _if_season_seen(
-    days: ir.Table, snapshot: Snapshot, told: Callable[[ir.Table, ir.Value], ir.Value]
+    days: ir.Table, snapshot: Snapshot, told: Callable[[ir.Value], ir.Value]
 ) -> ir.Value:
     """Return `told` of the window [cutoff - 365, cutoff - 365 + horizon), null where not seen."""
     horizon = snapshot.horizon_days
@@ -124,7 +115,7 @@ def _if_season_seen(
     ends_before = SEASON_DAYS - horizon
     in_season = within(days, horizon, ends_before)
     seen = days.age_days.max() > ends_before
-    return seen.ifelse(told(days, in_season), ibis.null("float64"))
+    return seen.ifelse(told(in_season), ibis.null("float64"))
 
 
 def definitions() -> dict[str, Definition]:

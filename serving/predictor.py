@@ -7,6 +7,7 @@ releases by swapping one reference to a predictor.
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
@@ -61,6 +62,9 @@ class Predictor:
         self.release_id: str = release.digest[:RELEASE_DIGITS]
         """First 12 hex digits of the release's digest."""
         self._stored_positions = None if store is None else _positions_in(store, release)
+        self._has_scores = store is not None and _has_scores(store, release)
+        self._scorer = release.row_scorer()
+        self._one_at_a_time = threading.Lock()  # the scorer's buffers belong to one thread
         self._cutoff = release.cutoff.isoformat()
         self._tiers = _scheme_tiers(release)
         self._features = [_described(name, release.required) for name in release.columns]
@@ -78,8 +82,11 @@ class Predictor:
         Refused
             503 if there is no look-up store.
         """
+        stored = self._stored_answer(customer_id)
+        if stored is not None:
+            return stored
         row = self._stored_row(customer_id)
-        return None if row is None else self._answers([_Case(customer_id, row)])[0]
+        return None if row is None else self._answer_row(_Case(customer_id, row))
 
     def answer_vector(self, request: TierRequest) -> TierAnswer:
         """Return the tier of one feature vector.
@@ -91,7 +98,7 @@ class Predictor:
             that cannot be.
         """
         row = self._given_row(request.features, "features")
-        return self._answers([_Case(_known_id(request.customer_id), row, "features")])[0]
+        return self._answer_row(_Case(_known_id(request.customer_id), row, "features"))
 
     def answer_batch(self, items: Sequence[BatchItem]) -> list[TierAnswer]:
         """Return one answer for each item, in their order.
@@ -104,15 +111,14 @@ class Predictor:
         Refused
             422 naming the first bad item; 503 if an item needs a look-up store and there is none.
         """
-        cases = [self._case(item, position) for position, item in enumerate(items)]
-        scored = [case for case in cases if case.row is not None]
-        answers = iter(self._answers(scored) if scored else [])
-        return [
-            self._no_tier(case.customer_id, "unknown_customer", NO_CUSTOMER)
-            if case.row is None
-            else next(answers)
-            for case in cases
-        ]
+        answers: list[TierAnswer | None] = []
+        cases = []
+        for position, item in enumerate(items):
+            case, answer = self._case(item, position)
+            answers.append(answer)
+            cases += [] if case is None else [case]
+        scored = iter(self._answers(cases) if cases else [])
+        return [next(scored) if answer is None else answer for answer in answers]
 
     def scheme(self) -> Scheme:
         """Return the tiers in force, bottom to top, and what they rest on."""
@@ -128,15 +134,33 @@ class Predictor:
             features=self._features,
         )
 
-    def _case(self, item: BatchItem, position: int) -> _Case:
-        """Return an item of a batch with its features: given, stored, or none."""
+    def _case(self, item: BatchItem, position: int) -> tuple[_Case | None, TierAnswer | None]:
+        """Return an item of a batch as a case to score, or else its answer."""
         customer_id = _known_id(item.customer_id)
         if not isinstance(item.features, UnsetType):
             path = f"[{position}].features"
-            return _Case(customer_id, self._given_row(item.features, path), path)
+            return _Case(customer_id, self._given_row(item.features, path), path), None
         if customer_id is None:
             raise refusals.empty_item(position)
-        return _Case(customer_id, self._stored_row(customer_id))
+        stored = self._stored_answer(customer_id)
+        if stored is not None:
+            return None, stored
+        row = self._stored_row(customer_id)
+        if row is None:
+            return None, self._no_tier(customer_id, "unknown_customer", NO_CUSTOMER)
+        return _Case(customer_id, row), None
+
+    def _stored_answer(self, customer_id: str) -> TierAnswer | None:
+        """Return the answer whose score stands in the store, or None if one has to be made."""
+        if self.store is None or not self._has_scores:
+            return None
+        stored = self.store.read_scores(customer_id)
+        if stored is None:
+            return None
+        value, p_churn, at_risk, tier = stored
+        if tier < 0 or not math.isfinite(value + p_churn + at_risk):
+            return None
+        return self._ok(customer_id, int(tier), value, p_churn, at_risk)
 
     def _stored_row(self, customer_id: str) -> Row | None:
         """Return the stored features of a customer, or None."""
@@ -150,7 +174,7 @@ class Predictor:
 
     def _given_row(self, features: Mapping[str, float | None], path: str) -> Row:
         """Return a feature vector in the release's order; missing and null become NaN."""
-        row = np.full(len(self._position), np.nan)
+        row = [math.nan] * len(self._position)
         for name, value in features.items():
             position = self._position.get(name)
             if position is None:
@@ -163,7 +187,14 @@ class Predictor:
         for name, position in self._required:
             if math.isnan(row[position]):
                 raise refusals.missing_feature(f"{path}.{name}", name)
-        return row
+        return np.array(row, dtype=np.float64)
+
+    def _answer_row(self, case: _Case) -> TierAnswer:
+        """Score one case with features and put it in words."""
+        with self._one_at_a_time:
+            scored = self._scorer.score(case.row)
+        value, p_churn, at_risk, tier = scored
+        return self._answer(case, tier, value, p_churn, at_risk)
 
     def _answers(self, cases: Sequence[_Case]) -> list[TierAnswer]:
         """Score cases with features, all in one call, and put each score in words."""
@@ -189,16 +220,21 @@ class Predictor:
         Refused
             422 for a given vector that no order history can have: its score is not a number.
         """
-        if tier < 0 or case.row is None:
-            reason = None if case.row is None else self.release.insufficient_reason(case.row)
+        if tier < 0:
+            reason = self.release.insufficient_reason(case.row)
             return self._no_tier(case.customer_id, "insufficient_data", reason or NO_SCORE)
         if not math.isfinite(value + p_churn + at_risk):
             if case.path is not None:
                 raise refusals.impossible_vector(case.path)
             return self._no_tier(case.customer_id, "insufficient_data", NO_SCORE)
+        return self._ok(case.customer_id, tier, value, p_churn, at_risk)
+
+    def _ok(
+        self, customer_id: str | None, tier: int, value: float, p_churn: float, at_risk: float
+    ) -> TierAnswer:
         in_force = self._tiers[tier]
         return TierAnswer(
-            customer_id=case.customer_id,
+            customer_id=customer_id,
             status="ok",
             tier=in_force.tier,
             indicated_tier=in_force.tier,
@@ -241,10 +277,10 @@ class Predictor:
 
 @dataclass(frozen=True)
 class _Case:
-    """One customer to answer: features as stored, as given (with their path), or none."""
+    """One customer to score: features as stored, or as given (with their path)."""
 
     customer_id: str | None
-    row: Row | None
+    row: Row
     path: str | None = None
 
 
@@ -293,6 +329,14 @@ def _positions_in(store: OnlineStore, release: Release) -> npt.NDArray[np.intp]:
             "build it again: python -m training score",
         )
     return np.array([place[name] for name in release.columns], dtype=np.intp)
+
+
+def _has_scores(store: OnlineStore, release: Release) -> bool:
+    """Whether the store holds this very release's scores."""
+    return (
+        tuple(store.score_names) == release.stored_scores
+        and store.meta.get("release") == release.digest
+    )
 
 
 def _described(name: str, required: Sequence[str]) -> FeatureName:

@@ -43,7 +43,7 @@ def test_make_alone_lists_every_target_with_a_line(clone: Path):
     listed = make(clone).stdout
     for target in (
         "setup", "setup-torch", "demo", "serve", "ui", "check", "test", "test-slow", "bench-%",
-        "clean-state", "help",
+        "harden", "clean-state", "help",
     ):  # fmt: skip
         assert f"  make {target} " in listed
 
@@ -92,6 +92,7 @@ def test_setup_takes_the_installer_from_the_pins(clone: Path):
         (["bench-two-words"], ".venv/bin/python -m benchmarks.two_words"),
         (["test", "ARGS=tests/features"], ".venv/bin/python -m pytest -n 2 --dist loadfile tests/features"),
         (["test-slow"], ".venv/bin/python -m pytest -m slow"),
+        (["harden"], ".venv/bin/python -m pytest -m harden -n 2"),
     ],
 )  # fmt: skip
 def test_each_target_runs_the_command_a_user_would_type(

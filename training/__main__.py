@@ -5,9 +5,8 @@ Libraries that take seconds to import are imported by the job that needs them.
 
 from __future__ import annotations
 
-import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +15,7 @@ from features.cli import Commands, exit_with
 from features.config import read_config
 from features.errors import EXIT_DONE, EXIT_WANTS_HUMAN, InputError
 from features.ingestion.source import read_source
+from features.progress import Progress
 from features.tables import read_tables
 from training.artifact import RELEASES, point_to
 from training.promote import Standing, decide_promotion
@@ -24,13 +24,6 @@ if TYPE_CHECKING:
     from training.registry import Version
 
 JOBS = Commands("python -m training")
-
-
-def _tell_since(start: float) -> Callable[[str], None]:
-    def tell(line: str) -> None:
-        print(f"  {time.monotonic() - start:6.1f} s  {line}", file=sys.stderr, flush=True)
-
-    return tell
 
 
 @JOBS.add("train")
@@ -53,7 +46,7 @@ def run_train(given: Sequence[str]) -> int:
     from training.run import train
 
     source = CohortSource(tables, arguments.state, config.features)
-    result = train(source, config, arguments.cutoff, arguments.state, _tell_since(time.monotonic()))
+    result = train(source, config, arguments.cutoff, arguments.state, Progress(time.monotonic))
     version = record_training(result, config, Registry(arguments.state), arguments.state)
     print(tier_table(result.release, config.lang))
     print(f"release {result.release.digest[:12]} is version {version.number}")

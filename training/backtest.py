@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from features.config import TrainingSettings
+from features.progress import Progress
 from features.snapshot import Snapshot
 from training.cohort import Cohort, CohortSource
 from training.judge.evaluate import (
@@ -23,6 +23,8 @@ from training.split import plan_training
 LEARNED = "blend"
 SKILL_DRAWS = 300
 DIFFERENCE_DRAWS = 1000
+FIT_WEIGHT = 8.0  # a fit takes about as long as eight cohorts
+JUDGE_WEIGHT = 3.0
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,7 @@ def run_backtest(
     source: CohortSource,
     target: Snapshot,
     settings: TrainingSettings,
-    tell: Callable[[str], None],
+    tell: Progress,
 ) -> Backtest:
     """Fit every model for `target` on what was known before its cutoff, then look.
 
@@ -76,8 +78,8 @@ def run_backtest(
         A cutoff whose outcomes have matured.
     settings : TrainingSettings
         Of the training.
-    tell : callable
-        Takes a line of progress.
+    tell : Progress
+        Is told each step.
 
     Raises
     ------
@@ -87,11 +89,11 @@ def run_backtest(
         If there is nothing to learn from.
     """
     lesson = gather(plan_training(target, settings), source, settings, tell)
-    tell(f"models for {target.cutoff}")
+    tell(f"models for {target.cutoff}", FIT_WEIGHT)
     fitted = fit_blend(lesson, settings)
     models: dict[str, Model] = {LEARNED: fitted.model, **fit_baselines(lesson)}
     predictions = {name: model.predict(lesson.target.features) for name, model in models.items()}
-    tell(f"outcomes of {target.cutoff}")
+    tell(f"outcomes of {target.cutoff}", JUDGE_WEIGHT)
     cohort = source.labelled(lesson.target, source.tables.data_complete_before)
     metrics = {
         name: evaluate_predictions(

@@ -32,6 +32,12 @@ class Tier:
         Their share of the cohort's positive net value.
     n_customers : int or None
         Members in the backtest cohort.
+    realised_mean_low95, realised_mean_high95 : float or None
+        Student's interval of `realised_mean`.
+    realised_active_low95, realised_active_high95 : float or None
+        Wilson's interval of `realised_active_share`.
+    p_value : float or None
+        Of the certification of its lower boundary; None at the bottom and where shares are fixed.
     """
 
     id: str
@@ -42,6 +48,11 @@ class Tier:
     realised_active_share: float | None = None
     revenue_share: float | None = None
     n_customers: int | None = None
+    realised_mean_low95: float | None = None
+    realised_mean_high95: float | None = None
+    realised_active_low95: float | None = None
+    realised_active_high95: float | None = None
+    p_value: float | None = None
 
 
 @dataclass(frozen=True)

@@ -3,20 +3,20 @@
 ``release.json`` holds numbers, ``trees/*.txt`` LightGBM texts, ``golden.json`` rows with the
 answers they must give, ``manifest.json`` the sha256 and size of each of them and where they come
 from. There is no pickle and no time stamp, so the same inputs, configuration and code give the
-same digest. Imported by the service: numpy, scipy and lightgbm only.
+same digest. Imported by the service: numpy, scipy and the library of lightgbm only.
 """
 
 from __future__ import annotations
 
 import json
 import math
+from bisect import bisect_right
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, NamedTuple
 
-import lightgbm as lgb
 import numpy as np
 from numpy.typing import NDArray
 
@@ -25,15 +25,21 @@ from features.snapshot import Snapshot
 from training.artifact import current_release, json_bytes, read_files, write_files
 from training.boundaries import Tier, TierBoundaries
 from training.models.blend import blend_from
+from training.models.booster import BoosterError
 from training.models.formulas import formula_from
 from training.models.matrix import Array, FeatureMatrix
 from training.models.model import Model
+from training.models.one_row import RowPredict, row_predict_of
 
 NUMBERS = "release.json"
 GOLDEN = "golden.json"
 TREES = "trees"
 N_GOLDEN = 24
 NO_TIER = -1
+SMALLEST_P_ACTIVE = 1e-9
+STRETCHES = (1.0, 2.7, 0.3)
+STORED_SCORES = ("expected_value", "p_churn", "value_at_risk", "tier")
+"""What a look-up keeps of each customer's scores, in the order of `RowScore`."""
 
 
 @dataclass(frozen=True)
@@ -67,8 +73,6 @@ class Release:
 
     Attributes
     ----------
-    digest : str
-        sha256 of the manifest; empty before it is written.
     source, currency : str
         Name of the data source, and the ISO 4217 code of all amounts.
     cutoff, history_start : date
@@ -85,6 +89,10 @@ class Release:
         What scores.
     lineage : dict
         Digests of data, configuration and code, versions, and the backtest's figures.
+    digest : str
+        sha256 of the manifest; empty before it is written.
+    golden_rows : array (n, len(columns))
+        Rows that every load reproduces; empty before it is written.
     """
 
     source: str
@@ -99,6 +107,8 @@ class Release:
     model: Model
     lineage: dict[str, Any]
     digest: str = ""
+    stored_scores: ClassVar[tuple[str, ...]] = STORED_SCORES
+    golden_rows: Array = field(default_factory=lambda: np.empty((0, 0)), compare=False, repr=False)
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -126,7 +136,7 @@ class Release:
         """
         matrix = FeatureMatrix(self.columns, np.ascontiguousarray(features, dtype=np.float64))
         prediction = self.model.predict(matrix)
-        value_if_active = prediction.value / np.maximum(prediction.p_active, 1e-9)
+        value_if_active = prediction.value / np.maximum(prediction.p_active, SMALLEST_P_ACTIVE)
         p_churn = 1.0 - prediction.p_active
         tier = self.boundaries.assign(prediction.value)
         enough = matrix["n_positive_days"] >= self.minimum_orders
@@ -138,6 +148,10 @@ class Release:
             tier=np.where(enough, tier, NO_TIER),
         )
 
+    def row_scorer(self) -> RowScorer:
+        """Return what scores one row at a time; it belongs to one thread."""
+        return RowScorer(self)
+
     def insufficient_reason(self, row: Array) -> str | None:
         """Say why a row of features is too little to place a customer, or None if it is enough."""
         n_positive = float(row[self.columns.index("n_positive_days")])
@@ -146,6 +160,71 @@ class Release:
         return (
             f"{n_positive:g} order days with a positive value before {self.cutoff}; "
             f"a tier needs {self.minimum_orders}"
+        )
+
+
+class RowScore(NamedTuple):
+    """What a release says of one customer: the fields of `Scores`, each a number."""
+
+    expected_value: float
+    p_churn: float
+    value_at_risk: float
+    tier: int
+
+
+class RowScorer:
+    """Scores one row at a time, bit for bit as `Release.score`; one instance belongs to one thread.
+
+    Where the model has a quick form for one row, and this form gives the answers of `Release.score`
+    to the last bit on the golden rows as they are, stretched and shrunk, it is used.
+
+    Attributes
+    ----------
+    is_quick : bool
+        Whether the quick form is in use.
+    """
+
+    def __init__(self, release: Release) -> None:
+        self._release = release
+        self._cuts = release.boundaries.cuts
+        self._n_positive = release.columns.index("n_positive_days")
+        self._quick: RowPredict | None = row_predict_of(release.model)
+        if self._quick is not None and not self._agrees(release.golden_rows):
+            self._quick = None
+        self.is_quick = self._quick is not None
+
+    def score(self, row: Array) -> RowScore:
+        """Score one row in the order of the release's columns, (len(columns),)."""
+        if self._quick is not None:
+            try:
+                value, p_active = self._quick(row)
+            except ArithmeticError:
+                return self._slowly(row)
+            p_churn = 1.0 - p_active
+            value_at_risk = p_churn * (value / max(p_active, SMALLEST_P_ACTIVE))
+            enough = row[self._n_positive] >= self._release.minimum_orders
+            tier = bisect_right(self._cuts, value) if enough else NO_TIER
+            return RowScore(value, p_churn, value_at_risk, tier)
+        return self._slowly(row)
+
+    def _slowly(self, row: Array) -> RowScore:
+        with np.errstate(all="ignore"):
+            scores = self._release.score(row[np.newaxis])
+        return RowScore(
+            float(scores.expected_value[0]),
+            float(scores.p_churn[0]),
+            float(scores.value_at_risk[0]),
+            int(scores.tier[0]),
+        )
+
+    def _agrees(self, rows: Array) -> bool:
+        """Whether both forms give the same bits on rows as they are, stretched and shrunk."""
+        if not len(rows):
+            return False
+        return all(
+            repr(self.score(row)) == repr(self._slowly(row))
+            for factor in STRETCHES
+            for row in rows * factor
         )
 
 
@@ -177,7 +256,8 @@ def write_release(release: Release, golden_rows: Array, releases: Path) -> Relea
     files[NUMBERS] = json_bytes(_to_numbers(release))
     reloaded = _from_parts(json.loads(files[NUMBERS]), _texts_of(files))
     files[GOLDEN] = json_bytes(_golden(reloaded, golden_rows))
-    return replace(reloaded, digest=write_files(files, releases))
+    digest = write_files(files, releases)
+    return replace(reloaded, digest=digest, golden_rows=np.array(golden_rows, dtype=np.float64))
 
 
 def load_release(folder: Path) -> Release:
@@ -196,8 +276,9 @@ def load_release(folder: Path) -> Release:
     try:
         release = replace(_from_parts(json.loads(files[NUMBERS]), _texts_of(files)), digest=digest)
         golden = json.loads(files[GOLDEN])
+        release = replace(release, golden_rows=_rows_of(golden))
         reproduced = _reproduces(release, golden)
-    except (ValueError, LookupError, TypeError, AttributeError, lgb.basic.LightGBMError) as cause:
+    except (ValueError, LookupError, TypeError, AttributeError, BoosterError) as cause:
         raise ReleaseError(
             f"{folder} cannot be read ({type(cause).__name__}: {cause}); expected a whole release",
             "restore it from the registry, or train again",
@@ -277,15 +358,17 @@ def _golden(release: Release, rows: Array) -> dict[str, Any]:
 
 
 def _reproduces(release: Release, golden: Mapping[str, Any]) -> bool:
-    rows = np.array(
-        [[np.nan if value is None else value for value in row] for row in golden["features"]]
-    )
-    scores = release.score(rows)
+    scores = release.score(release.golden_rows)
     return (
         np.array_equal(scores.expected_value, golden["expected_value"])
         and np.array_equal(scores.p_churn, golden["p_churn"])
         and np.array_equal(scores.tier, golden["tier"])
     )
+
+
+def _rows_of(golden: Mapping[str, Any]) -> Array:
+    rows = [[np.nan if value is None else value for value in row] for row in golden["features"]]
+    return np.array(rows, dtype=np.float64)
 
 
 def golden_sample(expected_value: Array) -> NDArray[np.int64]:

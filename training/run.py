@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 
 from features.config import Config
 from features.errors import InputError, NoSkillError
+from features.progress import Progress
 from features.snapshot import Snapshot
 from features.tables import Tables
-from training.backtest import LEARNED, Backtest, run_backtest
+from training.artifact import RELEASES
+from training.backtest import FIT_WEIGHT, JUDGE_WEIGHT, LEARNED, Backtest, run_backtest
 from training.boundaries import Tier
 from training.cohort import CohortSource
 from training.learn.baselines import fit_baselines
@@ -62,7 +63,7 @@ def train(
     config: Config,
     cutoff: date | None,
     state: Path,
-    tell: Callable[[str], None],
+    tell: Progress,
 ) -> TrainingResult:
     """Train a release for `cutoff` and write it to ``state/releases``.
 
@@ -76,10 +77,13 @@ def train(
     settings, tables = config.training, source.tables
     target = choose_target(tables, cutoff, settings.horizon_days)
     plan = plan_training(target, settings)
-    backtest = run_backtest(source, _backtest_snapshot(plan), settings, tell)
+    earlier = _backtest_snapshot(plan)
+    for each in (plan, plan_training(earlier, settings)):
+        tell.expect(len(each.cutoffs) + 1 + FIT_WEIGHT + JUDGE_WEIGHT)
+    backtest = run_backtest(source, earlier, settings, tell)
     check_skill(backtest)
     lesson = gather(plan, source, settings, tell)
-    tell(f"final model for {target.cutoff}: {backtest.winner}")
+    tell(f"final model for {target.cutoff}: {backtest.winner}", FIT_WEIGHT)
     model = _fit_winner(backtest.winner, lesson, config)
     features = lesson.target.features.select(model.columns)
     expected_value = model.predict(features).value
@@ -97,7 +101,8 @@ def train(
         lineage=describe_lineage(tables.digest, config) | _backtest_summary(backtest, lesson),
     )
     golden = features.values[golden_sample(expected_value)]
-    return TrainingResult(write_release(release, golden, state / "releases"), backtest)
+    tell("release, pictures and record", JUDGE_WEIGHT)
+    return TrainingResult(write_release(release, golden, state / RELEASES), backtest)
 
 
 def check_skill(backtest: Backtest) -> None:

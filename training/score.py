@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from features.online import write_online
-from training.release import NO_TIER, Release
+from training.release import NO_TIER, STORED_SCORES, Release
 
 HEADERS = {
     "en": {
@@ -36,7 +36,7 @@ HEADERS = {
     },
 }
 NO_TIER_LABEL = {"en": "(too little data)", "zh": "（数据不足）"}
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
 def build_scores(release: Release, features: pd.DataFrame) -> pd.DataFrame:
@@ -93,10 +93,17 @@ def write_scores(scores: pd.DataFrame, release: Release, folder: Path, lang: str
 
 
 def write_lookup(release: Release, features: pd.DataFrame, online: Path) -> Path:
-    """Write the look-up the service reads to ``online/DIGEST`` and return it."""
+    """Write the look-up the service reads to ``online/DIGEST`` and return it.
+
+    Beside each customer's features stand the scores that the release gives them, so an answer is
+    one read; they are those of the offline list bit for bit.
+    """
     folder = online / release.digest
     columns = tuple(name for name in features.columns if name != "customer_id")
-    write_online(folder, columns, features, {"release": release.digest})
+    rows = np.ascontiguousarray(features[list(release.columns)].to_numpy(dtype=np.float64))
+    scores = release.score(rows)
+    stored = {name: getattr(scores, name) for name in STORED_SCORES}
+    write_online(folder, columns, features, {"release": release.digest}, stored)
     return folder
 
 

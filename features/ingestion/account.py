@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import statistics
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
@@ -11,6 +12,8 @@ from datetime import date
 from typing import Any
 
 from features.errors import InputError, TierwiseError
+
+FEWEST_ROWS = 20  # of a file that an alarm about its amounts can rest on
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,8 @@ class FileAccount:
         Digest of its part.
     first_day, last_day : str or None
         Of the accepted rows, ISO.
+    median_amount : float or None
+        Of the positive amounts of order lines, in the source's currency.
     """
 
     table: str
@@ -55,6 +60,7 @@ class FileAccount:
     part_sha256: str
     first_day: str | None
     last_day: str | None
+    median_amount: float | None = None
 
     def check_conservation(self) -> None:
         """Check that records in = accepted + quarantined + dropped.
@@ -66,11 +72,14 @@ class FileAccount:
         """
         out = self.accepted + sum(self.quarantined.values()) + sum(self.dropped.values())
         if out != self.records:
-            raise TierwiseError(
-                f"{self.file}: {self.records} records went in, {out} came out "
-                f"({self.accepted} accepted, {sum(self.quarantined.values())} quarantined, "
-                f"{sum(self.dropped.values())} dropped); expected the same number",
-                "check the file's quotes and line ends; if they are right, report this as a bug",
+            raise TierwiseError.of(
+                "not_conserved",
+                file=self.file,
+                records=self.records,
+                out=out,
+                accepted=self.accepted,
+                quarantined=sum(self.quarantined.values()),
+                dropped=sum(self.dropped.values()),
             )
 
 
@@ -91,12 +100,21 @@ class LookupAccount:
 
     file: str
     sha256: str
-    records: int
+
+
+@dataclass(frozen=True)
+class Alarm:
+    """A file whose amounts are of another size than those of the files before it."""
+
+    file: str
+    what: str
+    median_amount: float
+    expected_median: float
 
 
 @dataclass
 class Account:
-    """The account of one ingestion of one source."""
+    """The account of one ingestion of one source; `n_reused` parts were taken over unread."""
 
     source: str
     currency: str
@@ -106,6 +124,8 @@ class Account:
     files: list[FileAccount] = field(default_factory=list)
     skipped: list[SkippedFile] = field(default_factory=list)
     lookups: list[LookupAccount] = field(default_factory=list)
+    alarms: list[Alarm] = field(default_factory=list)
+    n_reused: int = 0
 
     @property
     def digest(self) -> str:
@@ -128,11 +148,29 @@ class Account:
             return min(days)
         why = total(file.quarantined for file in self.files if file.table == "order_lines")
         why += total(file.dropped for file in self.files if file.table == "order_lines")
-        told = ", ".join(f"{code} {n}" for code, n in why.most_common(4)) or "the files are empty"
-        raise InputError(
-            f"no order line of {self.source} was accepted ({told}); expected at least one",
-            "compare the source's TOML with the first rows of its files",
-        )
+        listed = ", ".join(f"{code} {n}" for code, n in why.most_common(4))
+        empty = {"en": "the files are empty", "zh": "文件没有数据行"}
+        raise InputError.of("nothing_accepted", source=self.source, why=listed or empty)
+
+    def find_alarms(self, ratio: float) -> None:
+        """Note the files whose median amount is `ratio` times that of the files before, or less.
+
+        A hundredfold slip of the unit (cents for euros) looks like this. The reference is the
+        median of the medians of all earlier files that raised no alarm; a file with
+        fewer than twenty accepted rows tells too little.
+        """
+        told = [f for f in self.files if f.median_amount and f.accepted >= FEWEST_ROWS]
+        medians: list[float] = []
+        for file in sorted(told, key=lambda f: (f.first_day or "", f.file)):
+            assert file.median_amount is not None
+            if medians:
+                expected = statistics.median(medians)
+                times = file.median_amount / expected
+                if times >= ratio or times <= 1 / ratio:
+                    alarm = Alarm(file.file, "unit_slip", file.median_amount, expected)
+                    self.alarms.append(alarm)
+                    continue
+            medians.append(file.median_amount)
 
     def as_json(self) -> bytes:
         """Return ingest.json: the same bytes for the same inputs, no time stamp in it."""
@@ -151,6 +189,7 @@ class Account:
             "files": [asdict(file) for file in self.files],
             "skipped": [asdict(file) for file in self.skipped],
             "lookups": [asdict(file) for file in self.lookups],
+            "alarms": [asdict(alarm) for alarm in self.alarms],
         }
         return (json.dumps(told, ensure_ascii=False, indent=2) + "\n").encode()
 
@@ -161,31 +200,3 @@ def total(counts: Iterable[dict[str, int]]) -> Counter[str]:
     for one in counts:
         summed.update(one)
     return summed
-
-
-def account_text(account: Account) -> str:
-    """Return the account as a small table for people, one line a file."""
-    header = ("file", "table", "records", "accepted", "quarantined", "dropped")
-    rows = [
-        (
-            file.file,
-            file.table,
-            f"{file.records:,}",
-            f"{file.accepted:,}",
-            f"{sum(file.quarantined.values()):,}",
-            f"{sum(file.dropped.values()):,}",
-        )
-        for file in account.files
-    ]
-    widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
-    lines = []
-    for row in [header, *rows]:
-        left = [text.ljust(width) for text, width in zip(row[:2], widths[:2], strict=True)]
-        right = [text.rjust(width) for text, width in zip(row[2:], widths[2:], strict=True)]
-        lines.append("  ".join([*left, *right]))
-    for what in ("quarantined", "dropped", "notes", "unmatched"):
-        counts = total(getattr(file, what) for file in account.files)
-        word = "counted" if what == "notes" else what
-        lines += [f"{word}: {name} {n:,}" for name, n in sorted(counts.items()) if n]
-    lines += [f"skipped: {f.file} is {f.same_as} again ({f.records:,})" for f in account.skipped]
-    return "\n".join(lines)

@@ -7,7 +7,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from features.ingestion.outcomes import UNDATED, Code
-from features.ingestion.parse import filled_text_of, match_rows, parse_customer_ids, true_mask
+from features.ingestion.parse import (
+    by_distinct,
+    filled_text_of,
+    match_rows,
+    parse_customer_ids,
+    true_mask,
+)
 from features.ingestion.rows import Rows, map_rows
 
 
@@ -18,7 +24,19 @@ def _customer_ids(rows: Rows) -> pa.Array:
     rows.verdicts.mark(ids.codes, column)
     edge = match_rows(ids.values, lambda t: pc.not_equal(t, pc.utf8_trim_whitespace(t)))
     rows.verdicts.note("customer_id_with_outer_space", int(edge.sum()))
-    return ids.values
+    return _roll_up(rows, ids.values)
+
+
+def _roll_up(rows: Rows, customers: pa.Array) -> pa.Array:
+    """Return the account of each contact; a contact without one stands for itself."""
+    column = rows.files.column("account")
+    if column is None:
+        return customers
+    accounts = parse_customer_ids(rows.cells[column], column)
+    given = accounts.codes != Code.MISSING_CUSTOMER_ID
+    rows.verdicts.mark_where(given & (accounts.codes != 0), Code.SUSPICIOUS_CUSTOMER_ID, column)
+    rows.verdicts.note("rolled_up_to_account", int(given.sum()))
+    return pc.coalesce(accounts.values, customers)
 
 
 def _event_times(rows: Rows) -> dict[str, pa.Array]:
@@ -51,7 +69,7 @@ def _event_times(rows: Rows) -> dict[str, pa.Array]:
     }
 
 
-def _amounts(rows: Rows) -> dict[str, np.ndarray | None]:
+def _amounts(rows: Rows, days: np.ndarray) -> dict[str, np.ndarray | None]:
     """Return amount, quantity, margin and discount, signed as the source writes them."""
     given = "amount" in rows.files.columns
     lacking = Code.ACCEPTED if given else Code.MISSING_AMOUNT
@@ -68,12 +86,40 @@ def _amounts(rows: Rows) -> dict[str, np.ndarray | None]:
     if margin is None and unit_cost is not None and quantity is not None:
         margin = amount - quantity * unit_cost
     discount = rows.number("discount")
-    return {
-        "amount": amount,
-        "quantity": quantity,
-        "margin": margin,
-        "discount": None if discount is None else np.abs(discount),
-    }
+    rates = _rates(rows, days)
+    money = {"amount": amount, "margin": margin, "discount": discount}
+    if rates is not None:
+        money = {name: None if one is None else one * rates for name, one in money.items()}
+    if money["discount"] is not None:
+        money["discount"] = np.abs(money["discount"])
+    if rows.source.value == "margin" and money["margin"] is not None:
+        column = rows.files.column("margin") or rows.files.columns["unit_cost"][0]
+        lacking = np.isnan(money["margin"])
+        rows.verdicts.mark_where(lacking, Code.MISSING_MARGIN, column)
+    return {**money, "quantity": quantity}
+
+
+def _rates(rows: Rows, days: np.ndarray) -> np.ndarray | None:
+    """Return what one unit of each row's currency is worth; None where no column names one."""
+    named = rows.text("currency")
+    if named is None:
+        return None
+    own, rates = rows.source.currency, rows.source.rates
+    distinct, place = by_distinct(pc.utf8_upper(pc.utf8_trim_whitespace(named)))
+    factors = np.full(len(place), np.nan)
+    for i, currency in enumerate(distinct.to_pylist()):
+        here = place == i
+        if currency == own:
+            factors[here] = 1.0
+            continue
+        steps = sorted((r.starting, r.rate) for r in rates if r.currency == currency)
+        starts = np.array([start for start, _ in steps], "datetime64[D]")
+        worth = np.array([np.nan, *(rate for _, rate in steps)])
+        factors[here] = worth[np.searchsorted(starts, days[here], side="right")]
+        rows.verdicts.note("converted_currency", int(np.isfinite(factors[here]).sum()))
+    column = rows.files.columns["currency"][0]
+    rows.verdicts.mark_where(np.isnan(factors), Code.CURRENCY_WITHOUT_RATE, column)
+    return factors
 
 
 def _returns(rows: Rows, money: dict[str, np.ndarray | None]) -> np.ndarray:
@@ -114,7 +160,7 @@ def _texts(rows: Rows, *names: str) -> dict[str, pa.Array]:
 
 def _build_order_lines(rows: Rows) -> dict[str, pa.Array]:
     customers, times = _customer_ids(rows), _event_times(rows)
-    money = _amounts(rows)
+    money = _amounts(rows, times["day"].to_numpy(zero_copy_only=False))
     is_return = _returns(rows, money)
     days = pc.cast(pc.cast(times["day"], pa.date32()), pa.string())
     by_day = pc.binary_join_element_wise(customers, days, ":")
@@ -134,10 +180,6 @@ def _build_order_lines(rows: Rows) -> dict[str, pa.Array]:
 
 def _build_customers(rows: Rows) -> dict[str, pa.Array]:
     customers = _customer_ids(rows)
-    good = rows.verdicts.codes == 0
-    repeated = rows.seen.mark_repeated(customers, good)
-    column = rows.files.columns["customer_id"][0]
-    rows.verdicts.mark_where(repeated, Code.DUPLICATE_CUSTOMER, column)
     signed_up = rows.moments("signed_up_at")
     days = pa.nulls(rows.cells.num_rows, pa.date32())
     if signed_up is not None:

@@ -92,7 +92,7 @@ def compile_format(date_format: str) -> str:
             parts.append(r"\s+" if token.isspace() else re.escape(token))
             continue
         if token[1:] not in DIRECTIVES:
-            raise _bad_format(date_format, f"the unknown directive {token}")
+            raise _bad_format(date_format, f"the unknown directive {token}", f"未知指令 {token}")
         beside = tokens[max(i - 1, 0) : i] + tokens[i + 1 : i + 2]
         touched = any(other.startswith("%") for other in beside)
         part = DIRECTIVES[token[1:]]
@@ -101,23 +101,20 @@ def compile_format(date_format: str) -> str:
     try:
         names = set(re.compile(pattern).groupindex)
     except re.error as cause:
-        raise _bad_format(date_format, "a directive twice") from cause
-    for needed, word in (
-        ({"year", "short_year"}, "year"),
-        ({"month", "month_name"}, "month"),
-        ({"day"}, "day"),
+        raise _bad_format(date_format, "a directive twice", "指令重复") from cause
+    for needed, word, chinese in (
+        ({"year", "short_year"}, "year", "年"),
+        ({"month", "month_name"}, "month", "月"),
+        ({"day"}, "day", "日"),
     ):
         if not names & needed:
-            raise _bad_format(date_format, f"no {word}")
+            raise _bad_format(date_format, f"no {word}", f"没有{chinese}")
     return pattern
 
 
-def _bad_format(date_format: str, problem: str) -> InputError:
-    return InputError(
-        f'date_format "{date_format}" has {problem}; expected iso, unix_seconds, '
-        "unix_milliseconds or directives such as %d/%m/%Y %H:%M",
-        "mend date_format in the source's TOML",
-    )
+def _bad_format(date_format: str, problem: str, in_chinese: str) -> InputError:
+    words = {"en": problem, "zh": in_chinese}
+    return InputError.of("bad_date_format", date_format=date_format, problem=words)
 
 
 class _Fields:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import zoneinfo
+from functools import cache
 from pathlib import PurePosixPath
 from typing import Annotated, Literal, Self
 
@@ -148,7 +149,8 @@ class Files(RawFile):
     decimal: Literal[".", ","] = Field(".", description="parts decimals")
     thousands: Literal["", ",", ".", " ", "'"] = Field("", description="groups thousands")
     duplicates: Literal["keep", "drop"] = Field(
-        "keep", description="rows equal to an earlier one of their file in every column that is read"
+        "keep",
+        description="rows equal to an earlier one of their file in every column that is read",
     )
     returns: Returns | None = None
     drop: tuple[Drop, ...] = ()
@@ -268,6 +270,11 @@ def check_below_root(path: str) -> None:
         )
 
 
+@cache
+def _list_time_zones() -> frozenset[str]:
+    return frozenset(zoneinfo.available_timezones())
+
+
 def check_time_zone(zone: str) -> str:
     """Return `zone` if it is an IANA time zone.
 
@@ -276,7 +283,7 @@ def check_time_zone(zone: str) -> str:
     WrongValue
         If it is none.
     """
-    if zone not in zoneinfo.available_timezones():
+    if zone not in _list_time_zones():
         raise WrongValue(
             "no IANA time zone, such as Europe/London or Asia/Shanghai",
             "不是 IANA 时区，例如 Europe/London 或 Asia/Shanghai",

@@ -29,6 +29,8 @@ from features.ingestion.outcomes import Code
 from features.ingestion.parse import by_distinct, is_blank, one_array, true_mask
 
 EPOCHS = {"unix_seconds": 1_000_000, "unix_milliseconds": 1_000}
+FEWEST_MILLISECONDS = 10**10  # April 1970; in seconds it is the year 2286
+MOST_SECONDS = 10**11  # the year 5138; in milliseconds it is March 1973
 
 
 @dataclass(frozen=True)
@@ -116,17 +118,15 @@ def parse_moments(column: pa.ChunkedArray | pa.Array, name: str, clock: Clock) -
 
 def _read_written(cells: pa.Array, name: str, clock: Clock) -> Written:
     kind = cells.type
-    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+    if pa.types.is_null(kind) or pa.types.is_string(kind) or pa.types.is_large_string(kind):
         written = _read_texts(pc.cast(cells, pa.string()), clock)
     elif pa.types.is_timestamp(kind) or pa.types.is_date(kind):
         written = _read_typed(cells)
     elif pa.types.is_integer(kind) and clock.date_format in EPOCHS:
         written = _read_epochs(pc.cast(cells, pa.string()), EPOCHS[clock.date_format])
     else:
-        raise InputError(
-            f'the column "{name}" is {kind}; expected dates, time stamps or text',
-            "choose another column, or declare date_format",
-        )
+        expected = {"en": "dates, time stamps or text", "zh": "日期、时间戳或文本"}
+        raise InputError.of("column_type", column=name, kind=kind, expected=expected)
     if clock.date_only:
         midnight = np.floor_divide(written.naive, DAY_US) * DAY_US
         nowhere = np.full(len(cells), np.nan)
@@ -166,6 +166,10 @@ def _read_epochs(text: pa.Array, to_us: int) -> Written:
     within = good & (np.abs(naive) < END_US // to_us)
     naive = np.where(within, naive, 0) * to_us
     codes = np.where(within, range_codes(naive), Code.UNPARSEABLE_DATE).astype(np.uint8)
+    magnitude = np.abs(pc.fill_null(numbers, 0).to_numpy(zero_copy_only=False))
+    # Ten digits are seconds until 2286, thirteen are milliseconds from 2001 on.
+    other_unit = magnitude < FEWEST_MILLISECONDS if to_us == 1_000 else magnitude >= MOST_SECONDS
+    codes[good & other_unit & (magnitude > 0)] = Code.MIXED_TIME_UNITS
     codes[true_mask(is_blank(text))] = Code.MISSING_DATE
     return Written(naive, np.zeros(len(text)), np.ones(len(text), bool), codes)
 

@@ -68,10 +68,8 @@ def text_of(column: pa.ChunkedArray | pa.Array, name: str) -> pa.Array:
         integers = pc.cast(pc.if_else(whole, array, None), pa.int64())
         return pc.coalesce(pc.cast(integers, pa.string()), pc.cast(array, pa.string()))
     if pa.types.is_nested(array.type) or pa.types.is_binary(array.type):
-        raise InputError(
-            f'the column "{name}" is {array.type}; expected text, numbers or dates',
-            "choose another column, or write it as text",
-        )
+        expected = {"en": "text, numbers or dates", "zh": "文本、数字或日期"}
+        raise InputError.of("column_type", column=name, kind=array.type, expected=expected)
     return pc.cast(array, pa.string())
 
 
@@ -164,7 +162,11 @@ def parse_numbers(
     `missing` is the code of a blank cell.
     """
     array = one_array(column)
-    if pa.types.is_integer(array.type) or pa.types.is_decimal(array.type):
+    if (
+        pa.types.is_null(array.type)
+        or pa.types.is_integer(array.type)
+        or pa.types.is_decimal(array.type)
+    ):
         array = pc.cast(array, pa.float64())
     if pa.types.is_floating(array.type):
         return _typed_numbers(pc.cast(array, pa.float64()), missing)

@@ -9,36 +9,16 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from features.ingestion.file_settings import Files
 from features.ingestion.moments import Clock, Moments, parse_moments
 from features.ingestion.outcomes import Code
 from features.ingestion.parse import (
     NumberStyle,
-    by_distinct,
     filled_text_of,
     parse_numbers,
     text_of,
 )
-from features.ingestion.source import Files, Source
-
-
-@dataclass
-class SeenCustomers:
-    """The customers that earlier rows of the table customers have described."""
-
-    ids: set[str] = field(default_factory=set)
-
-    def mark_repeated(self, customers: pa.Array, good: np.ndarray) -> np.ndarray:
-        """Return which good rows repeat an earlier good one, and remember the others."""
-        rows = np.flatnonzero(good)
-        distinct, place = by_distinct(customers.take(pa.array(rows)))
-        repeated = np.ones(len(rows), bool)
-        repeated[np.unique(place, return_index=True)[1]] = False
-        known = np.array([one in self.ids for one in distinct.to_pylist()], bool)
-        repeated |= known[place]
-        self.ids.update(distinct.to_pylist())
-        whole = np.zeros(len(good), bool)
-        whole[rows] = repeated
-        return whole
+from features.ingestion.source import Source
 
 
 @dataclass
@@ -79,7 +59,6 @@ class Rows:
     files: Files
     source: Source
     verdicts: Verdicts
-    seen: SeenCustomers
 
     def text(self, name: str) -> pa.Array | None:
         """Return a mapped or constant column as text, null where blank; None if not given."""

@@ -1,10 +1,10 @@
-"""A whole feature table typed out by hand, at the edges of every window and of both clocks."""
+"""Feature tables: exact, in any order of rows, at the edges of every window and of both clocks."""
 
 from __future__ import annotations
 
 import json
 from datetime import date, timedelta
-from math import cos, exp, nan, pi, sin, sqrt
+from math import nan
 from pathlib import Path
 
 import numpy as np
@@ -51,98 +51,6 @@ LINES = [
     ("g", "2023-02-19", "2023-02-19", 12.0, 8.00, "p"),  # before the observation window
 ]
 
-CUSTOMERS = ["00123", "123", "a", "b", "c", "d"]
-ADJACENT = cos(pi / 7)  # resultant length of two neighbouring weekdays
-NEVER: list[float] = [nan] * 6
-D = 1e-6  # what keeps a denominator above 0
-# fmt: off
-EXPECTED: dict[str, list[float]] = {
-    "n_order_days": [1, 2, 2, 2, 1, 4],
-    "days_since_last_order": [1, 7, 30, 5, 60, 61],
-    "days_since_second_last_order": [nan, 8, 31, 20, nan, 335],
-    "days_since_third_last_order": [nan, nan, nan, nan, nan, 336],
-    "tenure_days": [1, 8, 31, 20, 60, 365],
-    "first_to_last_days": [0, 1, 1, 15, 0, 304],
-    "net_spend": [10, 50, 20, 45, -15, 160],
-    "mean_day_value": [10, 25, 10, 22.5, -15, 40],
-    "recency_ratio": [0, .75, 29 / 31, .2, 59 / 60, 60 / 365],
-    "order_rate": [1 / 15, 2 / 15, 2 / 31, .1, 1 / 60, 4 / 365],
-    "spend_rate": [10 / 15, 50 / 15, 20 / 31, 2.25, -.25, 160 / 365],
-    "max_day_value": [10, 30, 20, 50, -15, 100],
-    "last_day_value": [10, 20, 20, -5, -15, 3],
-    "first_day_value": [10, 30, 0, 50, -15, 100],
-    "day_value_sd": [0, 5, 10, 27.5, 0, sqrt(1539.5)],
-    "day_value_cv": [0, .2, 1, 27.5 / 22.5, 0, sqrt(1539.5) / 40],
-    "geometric_mean_day_value": [10, sqrt(600), sqrt(6), sqrt(.5), .01, 105_000 ** .25],
-    "repeat_net_spend": [0, 20, 20, -5, 0, 60],
-    "n_positive_days": [1, 2, 1, 1, 0, 4],
-    "positive_day_spend": [10, 50, 20, 50, 0, 160],
-    "mean_gap_days": [nan, 1, 1, 15, nan, 304 / 3],
-    "gap_sd_days": [nan, nan, nan, nan, nan, sqrt(135_338) / 3],
-    "last_gap_days": [nan, 1, 1, 15, nan, 274],
-    "max_gap_days": [nan, 1, 1, 15, nan, 274],
-    "overdue_ratio": [0, 6, 29, 4 / 15, 0, 180 / 304],
-    "overdue_max_ratio": [0, 6, 29, 4 / 15, 59, 60 / 274],
-    "net_spend_7d": [10, 20, 0, -5, 0, 0],
-    "n_order_days_7d": [1, 1, 0, 1, 0, 0],
-    "net_spend_14d": [10, 50, 0, -5, 0, 0],
-    "n_order_days_14d": [1, 2, 0, 1, 0, 0],
-    "net_spend_30d": [10, 50, 20, 45, 0, 0],
-    "n_order_days_30d": [1, 2, 1, 2, 0, 0],
-    "net_spend_60d": [10, 50, 20, 45, -15, 0],
-    "n_order_days_60d": [1, 2, 2, 2, 1, 0],
-    "net_spend_90d": [10, 50, 20, 45, -15, 3],
-    "n_order_days_90d": [1, 2, 2, 2, 1, 1],
-    "net_spend_180d": [10, 50, 20, 45, -15, 3],
-    "n_order_days_180d": [1, 2, 2, 2, 1, 1],
-    "net_spend_365d": [10, 50, 20, 45, -15, 160],
-    "n_order_days_365d": [1, 2, 2, 2, 1, 4],
-    "net_spend_730d": NEVER,
-    "n_order_days_730d": NEVER,
-    "net_spend_eighth_horizon": [10, 0, 0, 0, 0, 0],  # ages 1 to 4
-    "n_order_days_eighth_horizon": [1, 0, 0, 0, 0, 0],
-    "net_spend_quarter_horizon": [10, 50, 0, -5, 0, 0],  # ages 1 to 8
-    "n_order_days_quarter_horizon": [1, 2, 0, 1, 0, 0],
-    "net_spend_half_horizon": [10, 50, 0, -5, 0, 0],  # ages 1 to 15
-    "n_order_days_half_horizon": [1, 2, 0, 1, 0, 0],
-    "net_spend_last_horizon": [10, 50, 20, 45, 0, 0],  # ages 1 to 30
-    "n_order_days_last_horizon": [1, 2, 1, 2, 0, 0],
-    "net_spend_previous_horizon": [0, 0, 0, 0, -15, 0],  # ages 31 to 60
-    "n_order_days_previous_horizon": [0, 0, 1, 0, 1, 0],
-    "n_order_days_twelfth_horizon": [1, 0, 0, 0, 0, 0],  # ages 1 to 3
-    "spend_trend": [10 / (10 + D), 50 / (50 + D), 20 / (20 + D), 45 / (45 + D), 15 / (15 + D), 0],
-    "order_trend": [1 / (1 + D), 2 / (2 + D), 0, 2 / (2 + D), -1 / (1 + D), 0],
-    **{
-        f"decayed_{what}_{name}_horizon": [
-            sum(weight * exp(-(age - 1) / (30 * k)) for age, weight in days) for days in ages
-        ]
-        for name, k in (("quarter", .25), ("one", 1), ("three", 3))
-        for what, ages in (
-            ("net_spend", (
-                [(1, 10)], [(7, 20), (8, 30)], [(30, 20), (31, 0)], [(5, -5), (20, 50)],
-                [(60, -15)], [(365, 100), (336, 50), (335, 7), (61, 3)],
-            )),
-            ("order_days", (
-                [(1, 1)], [(7, 1), (8, 1)], [(30, 1), (31, 1)], [(5, 1), (20, 1)],
-                [(60, 1)], [(365, 1), (336, 1), (335, 1), (61, 1)],
-            )),
-        )
-    },
-    "net_spend_same_season": [nan, nan, nan, nan, nan, 150],  # ages 336 to 365
-    "n_order_days_same_season": [nan, nan, nan, nan, nan, 2],
-    "return_share": [0, 0, .3 / 20.3, .1, 15 / D, 0],
-    "n_return_days": [0, 0, 1, 1, 1, 0],
-    "n_nonpositive_days": [0, 0, 1, 1, 1, 0],
-    "lines_per_day": [1, 1.5, 2.5, 1, 1, 1],
-    "products_per_day": [1, 1, 1.5, 1, nan, 1],
-    "last_day_products": [1, 1, 2, 1, nan, nan],
-    "weekend_share": [0, 0, 0, 1, 0, .5],
-    "weekday_concentration": [1, ADJACENT, ADJACENT, ADJACENT, 1, sin(4 * pi / 7) / 4 / sin(pi / 7)],
-    "mean_hour": [10.5, 10.5, 8, 10.125, nan, 12],
-    "last_weekday": [3, 4, 2, 6, 0, 6],
-}
-# fmt: on
-
 
 def order_lines_of(lines: list[tuple[str, str, str, float | None, float, str | None]]) -> pa.Table:
     """The columns that features need, as a canonical table of order lines."""
@@ -177,19 +85,12 @@ def write_source(folder: Path, parts: list[pa.Table]) -> None:
     account = {
         "source": folder.name,
         "currency": "GBP",
+        "value": "amount",
         "history_start": "2023-02-20",
         "data_complete_before": "2024-03-06",
         "digest": "0" * 64,
     }
     (folder / "ingest.json").write_text(json.dumps(account), encoding="utf-8")
-
-
-def test_whole_feature_table_of_a_small_world() -> None:
-    built = build_features_from(order_lines_of(LINES), SNAPSHOT)
-    expected = pd.DataFrame({"customer_id": CUSTOMERS, **EXPECTED})
-    expected = expected.astype(dict.fromkeys(COLUMNS, np.float64))
-    assert tuple(EXPECTED) == COLUMNS
-    pd.testing.assert_frame_equal(built, expected, rtol=1e-11, atol=1e-11)
 
 
 def test_money_is_exact_and_a_return_cancels_its_purchase() -> None:
@@ -289,7 +190,7 @@ def test_refuses_a_cutoff_before_anything_was_known() -> None:
 @pytest.mark.parametrize("amount", [nan, float("inf"), 1e13])
 def test_refuses_an_amount_that_no_sum_can_hold(amount: float) -> None:
     lines = order_lines_of([("a", "2024-02-29", "2024-02-29", None, amount, None)])
-    with pytest.raises(InputError, match="an amount or hour is no finite number"):
+    with pytest.raises(InputError, match="an amount or another number is not finite"):
         build_features_from(lines, SNAPSHOT)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from features.build import definitions
+from features.grains import definitions
 from features.catalogue import (
     COLUMNS,
     FEATURES,
@@ -73,7 +73,7 @@ def test_glossary_has_the_main_terms() -> None:
 
 
 def test_every_feature_is_defined_once_and_nothing_else_is() -> None:
-    assert len(set(COLUMNS)) == len(COLUMNS) == 73
+    assert len(set(COLUMNS)) == len(COLUMNS) == 99
     assert tuple(definitions()) == COLUMNS
 
 
@@ -95,6 +95,7 @@ def test_value_never_falls_with_spend_and_never_rises_with_days_since_an_order()
         "repeat_net_spend",
         "n_positive_days",
         "positive_day_spend",
+        "n_orders",
     }
 
 
@@ -116,6 +117,11 @@ def test_schema_digest_tells_columns_and_their_order_apart() -> None:
     }
     assert len(digests) == 3
     assert schema_digest() == schema_digest(COLUMNS)
+
+
+def test_a_column_of_the_shop_is_described_by_its_name_alone() -> None:
+    own = feature_named("own_credit_score")
+    assert (own.name, own.family, own.monotone) == ("own_credit_score", "own", 0)
 
 
 def test_refuses_an_unknown_feature_with_the_closest_name() -> None:

@@ -16,11 +16,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from features.ingestion import ingest as ingest_module
 from features.__main__ import JOBS
 from features.durable import hold_lock, replace_folder
 from features.errors import ConfigError, InputError, LockedError, TierwiseError
-from features.ingestion.account import Account, FileAccount, account_text
+from features.ingestion import ingest as ingest_module
+from features.ingestion.account import Account, FileAccount
+from features.ingestion.account_text import account_text
 from features.ingestion.ingest import ingest
 from features.tables import ORDER_LINES, read_tables
 
@@ -340,7 +341,7 @@ def test_an_error_leaves_the_earlier_tables_as_they_were(
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt("stop")
 
-    monkeypatch.setattr(ingest_module, "quarantine_misfits", interrupt)
+    monkeypatch.setattr(ingest_module, "find_misfits", interrupt)
     with pytest.raises(KeyboardInterrupt, match="stop"):
         world.ingest(CSV.replace("10", "11"))
     assert read_tables(world.state / "tables" / "shop").digest == digest
@@ -471,8 +472,8 @@ def test_settings_are_printed_with_default_bounds_and_meaning(
     line = next(
         line for line in capsys.readouterr().out.splitlines() if "training.horizon_days" in line
     )
-    assert line.split(maxsplit=5) == [
-        "training.horizon_days", "180", ">=", "7,", "<=", "730     days predicted",
+    assert line.split() == [
+        "training.horizon_days", "180", ">=", "7,", "<=", "730", "days", "predicted",
     ]  # fmt: skip
 
 

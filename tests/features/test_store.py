@@ -60,17 +60,17 @@ def test_is_built_once_and_read_back_bit_for_bit(tables: Tables, tmp_path: Path)
 def test_leaves_one_whole_file_under_the_source(tables: Tables, tmp_path: Path) -> None:
     read_or_build_features(tables, SNAPSHOT, SETTINGS, tmp_path)
     (kept,) = (tmp_path / "features").rglob("*.*")
-    key = feature_key(tables, SNAPSHOT)[:16]
+    key = feature_key(tables, SNAPSHOT, SETTINGS)[:16]
     assert kept == tmp_path / "features" / "shop" / f"2024-03-01-30d-{key}.parquet"
 
 
 def test_key_tells_apart_all_that_decides_the_content(tables: Tables) -> None:
     keys = {
-        feature_key(tables, SNAPSHOT),
-        feature_key(replace(tables, digest="e" * 64), SNAPSHOT),
-        feature_key(tables, replace(SNAPSHOT, cutoff=date(2024, 3, 2))),
-        feature_key(tables, replace(SNAPSHOT, horizon_days=31)),
-        feature_key(tables, replace(SNAPSHOT, history_start=date(2024, 1, 2))),
+        feature_key(tables, SNAPSHOT, SETTINGS),
+        feature_key(replace(tables, digest="e" * 64), SNAPSHOT, SETTINGS),
+        feature_key(tables, replace(SNAPSHOT, cutoff=date(2024, 3, 2)), SETTINGS),
+        feature_key(tables, replace(SNAPSHOT, horizon_days=31), SETTINGS),
+        feature_key(tables, replace(SNAPSHOT, history_start=date(2024, 1, 2)), SETTINGS),
     }
     assert len(keys) == 5
 

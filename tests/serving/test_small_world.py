@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 from urllib.parse import quote
@@ -11,10 +12,13 @@ import numpy as np
 import pytest
 from starlette.testclient import TestClient
 
+from features.online import OnlineStore
 from serving.application import Application, Limits
 from serving.current import load_current
 from serving.metrics import Metrics
-from training.release import Scores, load_release
+from training.models.booster import BoosterError, OneRow, TextBooster
+from training.models.one_row import row_predict_of
+from training.release import STORED_SCORES, Scores, load_release
 
 N_SINGLE = 40
 
@@ -76,6 +80,79 @@ def test_one_vector_over_http_is_the_offline_score_bit_for_bit(
         headers = {"content-type": "application/json"}
         answer = trained_client.post("/v1/tier", content=body, headers=headers)
         check_answer(answer.json(), scores, place)
+
+
+def test_the_quick_form_of_a_row_is_in_use_and_is_the_array_form_bit_for_bit(small_world: Any):
+    release = load_release(small_world.release_folder)
+    rows = small_world.features[list(release.columns)].to_numpy(np.float64)
+    scorer = release.row_scorer()
+    assert scorer.is_quick
+    for factor in (1.0, 0.01, 40.0, 0.0, -1.0, 1e200, np.nan, np.inf):
+        with np.errstate(all="ignore"):
+            chosen = rows[:: 1 if factor == 1.0 else 40] * factor
+            scores = release.score(chosen)
+        for place, row in enumerate(chosen):
+            alone = scorer.score(row)
+            for name in STORED_SCORES:
+                assert repr(float(getattr(alone, name))) == repr(
+                    float(getattr(scores, name)[place])
+                )
+
+
+def test_every_column_that_is_missing_alone_scores_as_the_array_form(small_world: Any):
+    release = load_release(small_world.release_folder)
+    rows = small_world.features[list(release.columns)].to_numpy(np.float64)
+    scorer = release.row_scorer()
+    holed = np.repeat(rows[len(rows) // 2][np.newaxis], len(release.columns), axis=0)
+    np.fill_diagonal(holed, np.nan)
+    with np.errstate(all="ignore"):
+        scores = release.score(holed)
+    for place, row in enumerate(holed):
+        assert repr(scorer.score(row).expected_value) == repr(float(scores.expected_value[place]))
+
+
+def test_a_quick_form_that_disagrees_on_a_golden_row_is_not_used(small_world: Any):
+    release = load_release(small_world.release_folder)
+    assert not replace(release, golden_rows=np.empty((0, 0))).row_scorer().is_quick
+    steeper = replace(release.model.mixture, mean=release.model.mixture.mean * (1 + 1e-15))
+    quick = row_predict_of(replace(release.model, mixture=steeper))
+    scorer = release.row_scorer()
+    scorer._quick = quick
+    assert not scorer._agrees(release.golden_rows)
+
+
+def test_a_text_is_scored_as_lightgbm_s_own_wrapper_does(small_world: Any):
+    lightgbm = pytest.importorskip("lightgbm")
+    model = load_release(small_world.release_folder).model
+    rng = np.random.default_rng(0)
+    for ensemble in model.members.trees.values():
+        for booster in ensemble.boosters:
+            values = rng.normal(0, 100, (50, booster.n_columns))
+            values[rng.random(values.shape) < 0.1] = np.nan
+            own = lightgbm.Booster(model_str=booster.model_to_string())
+            expected = own.predict(values, raw_score=True, num_threads=1)
+            assert np.array_equal(booster.predict(values, raw_score=True, num_threads=1), expected)
+            one = OneRow([booster])
+            for row, score in zip(values, expected, strict=True):
+                one.row[:] = row
+                assert one.predict() == [score]
+
+
+def test_a_text_that_is_no_model_is_refused():
+    with pytest.raises(BoosterError, match="Unknown|format|rror|odel"):
+        TextBooster("no model")
+
+
+def test_the_look_up_holds_the_offline_scores_bit_for_bit(small_world: Any, scores: Scores):
+    release = load_release(small_world.release_folder)
+    store = OnlineStore.open(small_world.state / "online" / release.digest)
+    assert store.score_names == STORED_SCORES
+    for place, customer_id in enumerate(small_world.features["customer_id"]):
+        read = store.read_scores(customer_id)
+        assert read is not None
+        told = tuple(float(getattr(scores, name)[place]) for name in STORED_SCORES)
+        assert repr(read) == repr(told)
+    assert store.read_scores("nobody") is None
 
 
 def test_the_tiers_of_the_scheme_rise_without_a_gap(trained_client: TestClient):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from training.learn.fit import Lesson
-from training.models.btyd import fit_buy_till_you_die, purchase_history
 from training.models.formulas import FORMULAS, IN_CURRENCY, RFM_WEIGHTS, FormulaModel
 from training.models.matrix import Array, FeatureMatrix
 
@@ -22,7 +21,7 @@ def fit_baselines(lesson: Lesson) -> dict[str, FormulaModel]:
     own is shorter.
     """
     plan = lesson.plan
-    past = fit_buy_till_you_die(purchase_history(lesson.target.features))
+    past = lesson.past
     baselines = {}
     for name in FORMULAS:
         edges = _quintile_edges(lesson.target.features)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 
@@ -11,13 +10,14 @@ from threadpoolctl import threadpool_limits
 
 from features.config import TrainingSettings
 from features.errors import InputError, NoSkillError
+from features.progress import Progress
 from training.cohort import Cohort, CohortSource
 from training.learn.churn import anchor, learn_stack
 from training.learn.crossfit import CrossFit, TrainingCohort, fit_members, training_cohort
 from training.learn.level import Level, learn_level
 from training.learn.value import learn_power, learn_weights
 from training.models.blend import SMALLEST_SCORE, BlendModel, freeze_mixture
-from training.models.btyd import fit_buy_till_you_die, purchase_history
+from training.models.btyd import BuyTillYouDie, fit_buy_till_you_die, purchase_history
 from training.models.transform import expectations_of, with_expectations
 from training.split import TrainingPlan
 
@@ -34,6 +34,8 @@ class Lesson:
         Newest first; labelled.
     target : Cohort
         The cohort at the plan's cutoff, without outcomes.
+    past : BuyTillYouDie
+        Fitted on the target cohort's own past.
     level : Level
         The level correction read from matured cohorts.
     """
@@ -41,6 +43,7 @@ class Lesson:
     plan: TrainingPlan
     cohorts: tuple[TrainingCohort, ...]
     target: Cohort
+    past: BuyTillYouDie
     level: Level
 
 
@@ -48,7 +51,7 @@ def gather(
     plan: TrainingPlan,
     source: CohortSource,
     settings: TrainingSettings,
-    tell: Callable[[str], None],
+    tell: Progress,
 ) -> Lesson:
     """Build every cohort of a plan.
 
@@ -60,8 +63,8 @@ def gather(
         Where from.
     settings : TrainingSettings
         For the least number of customers.
-    tell : callable
-        Takes a line of progress.
+    tell : Progress
+        Is told each cohort.
 
     Raises
     ------
@@ -95,7 +98,9 @@ def gather(
             "customers of whom at least one bought again; expected one or more",
             "wait for more data, or shorten training.horizon_days",
         )
-    return Lesson(plan, cohorts, target, learn_level(plan, cohort_at))
+    past = fit_buy_till_you_die(purchase_history(target.features))
+    expected = expectations_of(target.features, past, plan.target.horizon_days)
+    return Lesson(plan, cohorts, target, past, learn_level(plan, cohort_at, expected))
 
 
 def _check_enough(cohort: Cohort, minimum_customers: int) -> None:
@@ -135,7 +140,7 @@ def _fit_blend(lesson: Lesson, settings: TrainingSettings) -> Fitted:
     stack = learn_stack(lesson.cohorts, crossfit.unseen)
 
     features = target.features.select(crossfit.columns)
-    past = fit_buy_till_you_die(purchase_history(features))
+    past = lesson.past
     expected = expectations_of(features, past, plan.training_horizon_days)
     at_horizon = expectations_of(features, past, plan.target.horizon_days)
     scores = crossfit.members.predict(

@@ -13,6 +13,7 @@ from datetime import date, timedelta
 import numpy as np
 
 from training.learn.crossfit import TrainingCohort
+from training.models.matrix import Array
 from training.split import (
     DAYS_A_YEAR,
     SHORTEST_HISTORY_DAYS,
@@ -51,7 +52,11 @@ class Level:
     season_unseen: bool
 
 
-def learn_level(plan: TrainingPlan, cohort_at: Callable[[date], TrainingCohort]) -> Level:
+def learn_level(
+    plan: TrainingPlan,
+    cohort_at: Callable[[date], TrainingCohort],
+    expected: dict[str, Array],
+) -> Level:
     """Choose and read the level correction of one target cohort.
 
     Parameters
@@ -60,12 +65,15 @@ def learn_level(plan: TrainingPlan, cohort_at: Callable[[date], TrainingCohort])
         Of the target.
     cohort_at : callable
         Returns the training cohort of a cutoff.
+    expected : dict
+        Buy-till-you-die expectations of the target cohort at the horizon that is predicted.
 
     Notes
     -----
     The same season a year before where there is one; for horizons of a year the newest cohort;
-    where training cohorts are shorter than the horizon nothing; otherwise the mean log ratio of
-    up to four cohorts, shrunk towards 0 (James and Stein, 1961).
+    where training cohorts are shorter than the horizon, half way to the newest cohort's total
+    carried on (`_half_way`); otherwise the mean log ratio of up to four cohorts, shrunk towards 0
+    (James and Stein, 1961).
     """
     cutoff, horizon = plan.target.cutoff, plan.training_horizon_days
     history = plan.target.observation_days
@@ -73,7 +81,7 @@ def learn_level(plan: TrainingPlan, cohort_at: Callable[[date], TrainingCohort])
     season_history = (last_year - plan.target.history_start).days
     seasonal = horizon < YEAR_LONG_DAYS
     if plan.scaled_horizon:
-        return Level(1.0, 1.0, "scaled_horizon", (), season_unseen=history < DAYS_A_YEAR)
+        return _half_way(plan, cohort_at(plan.cutoffs[0]), expected, history < DAYS_A_YEAR)
     if seasonal and season_history >= max(SHORTEST_SEASON_HISTORY_DAYS, horizon / 2):
         return _read([cohort_at(last_year)], "same_season", unseen=False)
     newest = cutoff - timedelta(days=horizon)
@@ -87,6 +95,29 @@ def learn_level(plan: TrainingPlan, cohort_at: Callable[[date], TrainingCohort])
     cutoffs = [newest - timedelta(days=step * i) for i in range(SHRINKAGE_COHORTS)]
     cohorts = [cohort_at(moment) for moment in cutoffs if moment >= earliest]
     return _shrunk(cohorts)
+
+
+def _half_way(
+    plan: TrainingPlan, newest: TrainingCohort, expected: dict[str, Array], unseen: bool
+) -> Level:
+    """Return the level between two extrapolations beyond the longest horizon that has matured.
+
+    Buy-till-you-die models let customers drop out for good and fall short of long horizons; the
+    newest cohort's outcomes carried on at their rate let nobody drop out and overshoot. The level
+    is their geometric mean. More orders mean more active customers: a cohort that orders c times
+    as often is active with 1 - (1 - p) ** c, as if orders were Poisson.
+    """
+    longer = plan.target.horizon_days / plan.training_horizon_days
+    carried_on = max(float(newest.cohort.value.sum()), 1e-9) * longer
+    ratio = float(np.sqrt(carried_on / float(expected["bgnbd_value"].sum())))
+    p_active = float(expected["p_active"].mean())
+    return Level(
+        ratio,
+        (1 - (1 - p_active) ** ratio) / p_active,
+        "scaled_horizon",
+        (newest.cohort.snapshot.cutoff,),
+        unseen,
+    )
 
 
 def _value_log_ratio(cohort: TrainingCohort) -> float:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import lightgbm as lgb
 import numpy as np
 
+from training.models.booster import AnyBooster, TextBooster
 from training.models.matrix import Array, FeatureMatrix
 from training.models.transform import LinearInputs, LinearModel, sigmoid
 
@@ -15,7 +15,7 @@ VALUE_MEMBERS = ("hurdle_log", "hurdle_gamma", "tweedie", "glm", "mbgnbd")
 TREE_MEMBERS = VALUE_MEMBERS[:3]
 
 
-def raw_score(booster: lgb.Booster, values: Array) -> Array:
+def raw_score(booster: AnyBooster, values: Array) -> Array:
     """Return a booster's raw scores (n,) on one thread."""
     scores: Array = booster.predict(values, raw_score=True, num_threads=1)
     return scores
@@ -25,7 +25,7 @@ def raw_score(booster: lgb.Booster, values: Array) -> Array:
 class TreeEnsemble:
     """The boosters of one kind, one a cross-fitting fold; the answer averages their raw scores."""
 
-    boosters: tuple[lgb.Booster, ...]
+    boosters: tuple[AnyBooster, ...]
 
     def raw(self, features: FeatureMatrix) -> Array:
         """Return the mean raw score (n,) on the scale of the link."""
@@ -41,7 +41,7 @@ class TreeEnsemble:
     @classmethod
     def from_texts(cls, texts: list[str]) -> TreeEnsemble:
         """Parse boosters; the caller has checked the digests of the texts."""
-        return cls(tuple(lgb.Booster(model_str=text) for text in texts))
+        return cls(tuple(TextBooster(text) for text in texts))
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,6 @@ scheme), `guard` (held against realised value), `incumbent` (kept near the last 
 """
 
 from training.tiers.learn import LearnedTiers, learn_tiers
-from training.tiers.shares import cut_at_shares, describe_tiers
+from training.tiers.shares import cut_at_shares, describe_tiers, serve_tiers
 
-__all__ = ["LearnedTiers", "cut_at_shares", "describe_tiers", "learn_tiers"]
+__all__ = ["LearnedTiers", "cut_at_shares", "describe_tiers", "learn_tiers", "serve_tiers"]

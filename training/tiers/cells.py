@@ -56,19 +56,33 @@ class Cells:
     @cached_property
     def share_above(self) -> Array:
         """Share of customers at or above each position."""
-        return 1 - self.n / self.n[-1]
+        return np.asarray(1 - self.n / self.n[-1])
 
     def boundaries(self, positions: IntArray) -> tuple[float, ...]:
         """Return the scores at inner positions."""
         return tuple(self.cuts[positions - 1].tolist())
 
 
-def candidate_cuts(score: Array, n_cuts: int) -> Array:
+def candidate_cuts(
+    score: Array, n_cuts: int, least_below: float = 0.0, least_above: float = 0.0
+) -> Array:
     """Return at most `n_cuts` observed scores above the least, rising.
 
-    All of them where there are no more; otherwise half evenly spread over the lower 80 % of
-    customers and half geometric in tail mass, where the upper tiers lie.
+    All of them where there are no more; otherwise half evenly spread below the 80th percentile of
+    customers and half geometric in tail mass above it, where the upper tiers lie.
 
+    Parameters
+    ----------
+    score : array (n,)
+        Ranks the customers.
+    n_cuts : int
+        How many cuts are wanted.
+    least_below, least_above : float
+        Shares of customers that every cut leaves below and above itself: no cut is spent where
+        no boundary may be.
+
+    Examples
+    --------
     >>> candidate_cuts(np.array([3.0, 1.0, 1.0, 2.0]), 10).tolist()
     [2.0, 3.0]
     """
@@ -76,15 +90,16 @@ def candidate_cuts(score: Array, n_cuts: int) -> Array:
     is_new = np.empty(len(ranked), bool)
     is_new[:1], is_new[1:] = False, ranked[1:] > ranked[:-1]
     if np.count_nonzero(is_new) <= n_cuts:
-        return ranked[is_new]
-    smallest = max(SMALLEST_TAIL_CUSTOMERS / len(ranked), SMALLEST_TAIL_MASS)
+        return np.asarray(ranked[is_new])
+    tail = min(TAIL_MASS, 1 - least_below)
+    smallest = max(SMALLEST_TAIL_CUSTOMERS / len(ranked), SMALLEST_TAIL_MASS, least_above)
     n_lower = n_cuts - n_cuts // 2
-    lower = np.linspace(0, 1 - TAIL_MASS, n_lower + 1)[1:]
-    upper = 1 - np.geomspace(TAIL_MASS, min(smallest, TAIL_MASS), n_cuts // 2 + 1)[1:]
+    lower = np.linspace(least_below, 1 - tail, n_lower + 1)[1:]
+    upper = 1 - np.geomspace(tail, min(smallest, tail), n_cuts // 2 + 1)[1:]
     # quantile(method="higher"), of scores that are sorted already
     places = np.ceil(np.concatenate([lower, upper]) * (len(ranked) - 1)).astype(np.int64)
     cuts = np.unique(ranked[places])
-    return cuts[cuts > ranked[0]]
+    return np.asarray(cuts[cuts > ranked[0]])
 
 
 def count_cells(score: Array, outcome: Array, cuts: Array) -> Cells:

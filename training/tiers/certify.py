@@ -22,7 +22,7 @@ def learning_part(customer_ids: Sequence[str]) -> NDArray[np.bool_]:
     the same side for ever, on every machine.
 
     >>> learning_part(["12346", "12347", "12348", "12349"]).tolist()
-    [True, False, True, True]
+    [False, True, True, True]
     """
     checksums = [zlib.crc32(one.encode(), _SALT) for one in customer_ids]
     mixed = np.array(checksums, np.uint64) + np.uint64(0x9E3779B97F4A7C15)

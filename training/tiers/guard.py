@@ -29,8 +29,9 @@ class Guarded:
         Its positions.
     gain : tuple of array
         The objective that chose it, for each tier.
-    weight_of_score : float
-        Of the expected value against the realised outcome; infinite for the first alone.
+    weight_of_score, unit : float
+        Of the expected value against the realised outcome, infinite for the first alone; and the
+        factor that brings the one to the size of the other.
     loss, loss_standard_error : float
         How much more the best scheme on the realised outcome explains than the one of expected
         value, as a share of what it explains, and its standard error.
@@ -39,6 +40,7 @@ class Guarded:
     inner: IntArray
     gain: tuple[Array, ...]
     weight_of_score: float
+    unit: float
     loss: float
     loss_standard_error: float
 
@@ -81,28 +83,34 @@ def guard(programme: Programme) -> Guarded | None:
 
     loss, error = loss_of(by_score)
     told = loss / max(best, 1e-300), error / max(best, 1e-300)
-    if loss <= GUARD_STANDARD_ERRORS * error:
-        return Guarded(by_score, programme.score_gain, np.inf, *told)
     unit = _unit(programme, by_score, best)
+    if loss <= GUARD_STANDARD_ERRORS * error:
+        return Guarded(by_score, programme.score_gain, np.inf, unit, *told)
     for weight in WEIGHTS_OF_SCORE:
-        gain = tuple(
-            weight * unit * score + outcome
-            for score, outcome in zip(programme.score_gain, programme.outcome_gain, strict=True)
-        )
+        gain = objective(programme, weight * unit)
         inner = programme.solve(gain)
         if inner is None:  # cannot be: the limits do not depend on the objective
             break
         loss, error = loss_of(inner)
         if loss <= GUARD_STANDARD_ERRORS * error:
-            return Guarded(inner, gain, weight, *told)
-    return Guarded(by_outcome, programme.outcome_gain, 0.0, *told)
+            return Guarded(inner, gain, weight, unit, *told)
+    return Guarded(by_outcome, programme.outcome_gain, 0.0, unit, *told)
+
+
+def objective(programme: Programme, weight_of_score: float) -> tuple[Array, ...]:
+    """Return what each tier explains: of the outcome, and so many times that of the score.
+
+    Of the score alone for an infinite weight.
+    """
+    if np.isinf(weight_of_score):
+        return programme.score_gain
+    return tuple(
+        weight_of_score * score + outcome
+        for score, outcome in zip(programme.score_gain, programme.outcome_gain, strict=True)
+    )
 
 
 def _unit(programme: Programme, by_score: IntArray, best_outcome: float) -> float:
     """Return the factor that brings what the score explains to what the outcome explains."""
-    cells = programme.cells
-    places = np.concatenate([[0], by_score, [len(cells)]])
-    n, total = np.diff(cells.n[places]), np.diff(cells.score[places])
-    mean = cells.score[-1] / cells.n_customers
-    explained = float((n * (total / np.maximum(n, 1) - mean) ** 2).sum())
+    explained = programme.score_between(by_score)
     return best_outcome / explained if explained > 0 else 1.0

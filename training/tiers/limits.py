@@ -39,6 +39,13 @@ class TierLimits:
     def __len__(self) -> int:
         return len(self.ids)
 
+    @property
+    def outermost_shares(self) -> tuple[float, float]:
+        """Shares that any boundary leaves below itself and above itself, at least."""
+        below = max(self.minimum_shares[0], 1 - sum(self.maximum_shares[1:]))
+        above = max(self.minimum_shares[-1], 1 - sum(self.maximum_shares[:-1]))
+        return max(below, 0.0), max(above, 0.0)
+
     def without_boundaries(self, dropped: Sequence[int]) -> TierLimits:
         """Return the limits of the scheme where the tiers above some boundaries join those below.
 
@@ -62,6 +69,10 @@ class TierLimits:
         return [
             self.without_boundaries(dropped) for dropped in combinations(inner, len(self) - n_tiers)
         ]
+
+    def without_gaps(self) -> TierLimits:
+        """Return the limits with gaps that need only be certain."""
+        return replace(self, gaps=(0.0,) * len(self.gaps))
 
     def without_rises(self) -> TierLimits:
         """Return the limits with means that need only rise at all."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,6 +60,8 @@ class Programme:
         penalty : sequence of array, optional
             For each inner boundary, over its positions: subtracted.
         """
+        if not all(len(positions) for positions in self.positions):
+            return None
         value = np.where(self.allowed[0], gain[0], -np.inf)
         chosen: list[IntArray] = []
         for k, rising in enumerate(self.rising):
@@ -78,6 +81,10 @@ class Programme:
         inner = zip(self.positions[1:-1], reversed(places), strict=True)
         return np.array([positions[i] for positions, i in inner], np.int64)
 
+    def score_between(self, inner: IntArray) -> float:
+        """Return the sum of squares between tiers of the score: the J_v of a scheme."""
+        return between(self.cells, self.cells.score, inner)
+
     def outcome_between(self, inner: IntArray) -> float:
         """Return the sum of squares between tiers of the realised outcome: the J_y of a scheme."""
         return between(self.cells, self.cells.outcome, inner)
@@ -93,13 +100,8 @@ def between(cells: Cells, sums: Array, inner: IntArray) -> float:
 def build_programme(cells: Cells, limits: TierLimits) -> Programme:
     """Lay out every scheme that keeps the limits; `len(limits)` is at least 2."""
     positions = _windows(cells, limits)
-    tiers = [
-        _Blocks.between(cells, low, high)
-        for low, high in zip(positions[:-1], positions[1:], strict=True)
-    ]
-    allowed = [
-        block.n_customers_ok(limits, k, cells.n_customers) for k, block in enumerate(tiers)
-    ]
+    tiers = [_Blocks.between(cells, low, high) for low, high in pairwise(positions)]
+    allowed = [block.n_customers_ok(limits, k, cells.n_customers) for k, block in enumerate(tiers)]
     rising = [
         _rises(tiers[k - 1], tiers[k], limits, k)
         & allowed[k - 1][:, :, np.newaxis]

@@ -1,7 +1,7 @@
-"""Learn the tiers: where the boundaries of expected value lie, and what the tiers turned out to be.
+"""From shares to tiers as they are served: shares are the contract, money is derived from them.
 
-First cut: fixed shares of expected value. The shares are the contract; boundaries in money are
-derived from them on the cohort that is served.
+The shares are learned, or fixed in the configuration; the boundaries in money are cut anew on each
+cohort that is served.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from features.config import TierSettings
 from training.boundaries import Tier, TierBoundaries
 from training.judge.evaluate import quota_tiers
 from training.models.matrix import Array
+from training.tiers.learn import LearnedTiers
 
 
 def cut_at_shares(expected_value: Array, shares: tuple[float, ...]) -> TierBoundaries:
@@ -27,6 +28,45 @@ def cut_at_shares(expected_value: Array, shares: tuple[float, ...]) -> TierBound
     ranked = np.sort(expected_value)
     below = np.round(np.cumsum(shares)[:-1] * len(ranked)).astype(int)
     return TierBoundaries(tuple(float(ranked[min(n, len(ranked) - 1)]) for n in below))
+
+
+def serve_tiers(
+    settings: TierSettings, learned: LearnedTiers, expected_value: Array
+) -> tuple[Tier, ...]:
+    """Return learned tiers with their boundaries on the cohort that is served, bottom to top.
+
+    Parameters
+    ----------
+    settings : TierSettings
+        Labels.
+    learned : LearnedTiers
+        Shares, and what members of each tier brought.
+    expected_value : array (n,)
+        Of the cohort that is served, currency.
+    """
+    labels = {
+        tier: {"zh": zh, "en": en}
+        for tier, zh, en in zip(settings.ids, settings.labels_zh, settings.labels_en, strict=True)
+    }
+    lower = (-np.inf, *cut_at_shares(expected_value, learned.shares).cuts)
+    return tuple(
+        Tier(
+            id=tier.id,
+            label=labels[tier.id],
+            boundary_below=low,
+            share=tier.share,
+            realised_mean=tier.realised_mean,
+            realised_active_share=tier.active_share,
+            revenue_share=tier.revenue_share,
+            n_customers=tier.n_customers,
+            realised_mean_low95=tier.realised_mean_low95,
+            realised_mean_high95=tier.realised_mean_high95,
+            realised_active_low95=tier.active_share_low95,
+            realised_active_high95=tier.active_share_high95,
+            p_value=tier.p_value,
+        )
+        for tier, low in zip(learned.tiers, lower, strict=True)
+    )
 
 
 def describe_tiers(

@@ -1,0 +1,44 @@
+"""Discounts, margins and units returned, of customer-days.
+
+Each feature is a function named like its column, as in :mod:`features.rfm`; it is computed only
+where the column it needs is told.
+"""
+
+from __future__ import annotations
+
+import ibis
+import ibis.expr.types as ir
+
+from features.aggregates import Definition, count_rows, money, named
+from features.snapshot import Snapshot
+
+SMALLEST = 1e-6
+"""Keeps a denominator above 0, in currency or units."""
+
+
+def discount_share(days: ir.Table, snapshot: Snapshot) -> ir.Value:
+    """Discounts over what the lines sold would have cost without them."""
+    given = days.discount.sum()
+    return money(given) / ibis.greatest(money(days.sold.sum() + given), SMALLEST)
+
+
+def n_discount_days(days: ir.Table, snapshot: Snapshot) -> ir.Value:
+    """Order days with a discount."""
+    return count_rows(days.discount > 0)
+
+
+def margin_share(days: ir.Table, snapshot: Snapshot) -> ir.Value:
+    """Margin over amount, of the lines whose margin is known."""
+    amount = money(days.costed.sum())
+    return money(days.margin.sum()) / (amount > 0).ifelse(amount, ibis.null("float64"))
+
+
+def return_units_share(days: ir.Table, snapshot: Snapshot) -> ir.Value:
+    """Units returned over units sold."""
+    sold = ibis.greatest(money(days.units_sold.sum()), SMALLEST)
+    return money(days.units_returned.sum()) / sold
+
+
+def definitions() -> dict[str, Definition]:
+    """Return every feature of this module under its column's name."""
+    return named(discount_share, n_discount_days, margin_share, return_units_share)

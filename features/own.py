@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 
 import pandas as pd
@@ -180,16 +181,23 @@ def _moments(table: pa.Table, file: OwnColumns) -> list[str]:
         table = table.set_column(
             table.column_names.index("known_at"), "known_at", pa.array(texts, pa.string())
         )
-    moments = _texts(table, "known_at", file)
-    parsed = pd.to_datetime(pd.Series(moments, dtype=object), format="ISO8601", errors="coerce")
-    bad = [text for text, at in zip(moments, parsed, strict=True) if pd.isna(at) or at.tzinfo]
-    if bad:
-        raise InputError(
-            f'known_at "{bad[0]}" in {file.path}; expected 2024-03-31 or 2024-03-31T18:05:00, '
-            "in the shop's time and without a zone",
-            "write every known_at like that",
-        )
-    return [at.isoformat() for at in parsed]
+    return [_moment(text, file) for text in _texts(table, "known_at", file)]
+
+
+def _moment(text: str, file: OwnColumns) -> str:
+    """Return an ISO date or date with time, without a zone, as text of one form."""
+    try:
+        moment = datetime.fromisoformat(text)
+        if moment.tzinfo is None:
+            return moment.isoformat()
+        cause = None
+    except ValueError as refusal:
+        cause = refusal
+    raise InputError(
+        f'known_at "{text}" in {file.path}; expected 2024-03-31 or 2024-03-31T18:05:00, in the '
+        "shop's time and without a zone",
+        "write every known_at like that",
+    ) from cause
 
 
 def _numbers(table: pa.Table, name: str, file: OwnColumns) -> list[float | None]:

@@ -8,26 +8,25 @@ to one immutable value, so another release is taken up between two requests, nev
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from time import perf_counter
-from typing import Any
+from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes
 
 import msgspec
 
 from serving import refusals
 from serving.bodies import read_batch, read_request
+from serving.framing import ClientGoneError, Receive, Scope, Send, check_framing, read_body
 from serving.metrics import CONTENT_TYPE, Metrics
 from serving.openapi import build_openapi
 from serving.predictor import Predictor
 from serving.refusals import JSON_ALLOWED, Refused
 from serving.schemas import MAX_ID_LENGTH, ErrorBody
 
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
+if TYPE_CHECKING:
+    from training.release import Release
 
 logger = logging.getLogger("tierwise.serving")
 
@@ -38,7 +37,15 @@ NO_ROUTE = "(none)"
 CLIENT_GONE = 499
 
 _JSON_HEADER = (b"content-type", JSON_ALLOWED.encode())
-_COMMON_HEADERS = ((b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff"))
+SECURITY_HEADERS = (
+    (b"cache-control", b"no-store"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+)
+_CLOSE = (b"connection", b"close")
 _encode = msgspec.json.Encoder().encode
 
 
@@ -88,11 +95,12 @@ class Reply:
     status: int
     body: bytes
     headers: tuple[tuple[bytes, bytes], ...] = (_JSON_HEADER,)
+    code: str = ""
+    """The stable word of a refusal."""
 
 
-class ClientGoneError(Exception):
-    """The client closed the connection before its request was complete."""
-
+Route = tuple[str, bytes | None]
+"""A template, and the id in the path of a request where the template has one."""
 
 Handler = Callable[["Application", Call], Awaitable[Reply]]
 
@@ -121,6 +129,23 @@ class Application:
         """Whether a release is loaded."""
         return self._serving is not None
 
+    @property
+    def release_id(self) -> str:
+        """First digits of the release that answers now, empty while there is none."""
+        return "" if self._serving is None else self._serving.predictor.release_id
+
+    def release(self) -> Release:
+        """Return the release that answers now.
+
+        Raises
+        ------
+        Refused
+            503 as long as none is loaded.
+        """
+        if self._serving is None:
+            raise self._why_not
+        return self._serving.predictor.release
+
     def serve(self, predictor: Predictor, limits: Limits) -> None:
         """Answer with this predictor from the next request on."""
         self._serving = Serving(predictor, limits)
@@ -137,33 +162,41 @@ class Application:
             await _answer_other(scope, receive, send)
             return
         started = perf_counter()
-        method = scope["method"]
-        template, reply = await self._reply(scope, receive)
-        if reply is None:
-            self.metrics.count_request(template, method, CLIENT_GONE, perf_counter() - started)
-            return
-        length = (b"content-length", str(len(reply.body)).encode())
-        headers = [*reply.headers, length, *_COMMON_HEADERS]
-        await send({"type": "http.response.start", "status": reply.status, "headers": headers})
-        await send({"type": "http.response.body", "body": reply.body})
-        self.metrics.count_request(template, method, reply.status, perf_counter() - started)
-
-    async def _reply(self, scope: Scope, receive: Receive) -> tuple[str, Reply | None]:
-        """Return the route's template and the reply; None when the client has gone."""
-        template = NO_ROUTE
+        template, status = NO_ROUTE, CLIENT_GONE
         try:
-            template, raw_id = _find_template(scope)
+            found = find_route(scope)
+            template = found[0]
+            reply = await self.reply(scope, receive, found)
+        except Refused as refused:
+            reply = refusal(refused)
+        except ClientGoneError:
+            reply = None
+        if reply is not None:
+            status = reply.status
+            await send_reply(send, reply)
+        self.metrics.count_request(template, scope["method"], status, perf_counter() - started)
+
+    async def reply(self, scope: Scope, receive: Receive, route: Route) -> Reply:
+        """Return the reply to a request on a route.
+
+        Raises
+        ------
+        ClientGoneError
+            If the client has closed the connection.
+        """
+        template, raw_id = route
+        try:
             handler = _find_handler(template, scope)
             customer_id = "" if raw_id is None else _decoded_id(raw_id)
             call = Call(scope, receive, self._serving, self._why_not, customer_id)
-            return template, await handler(self, call)
+            return await handler(self, call)
         except Refused as refused:
-            return template, _refusal(refused)
+            return refusal(refused)
         except ClientGoneError:
-            return template, None
+            raise
         except Exception:
             logger.exception("%s %s failed", scope["method"], template)
-            return template, _refusal(refusals.internal())
+            return refusal(refusals.internal())
 
     async def _customer_tier(self, call: Call) -> Reply:
         answer = call.ready().predictor.answer_for(call.customer_id)
@@ -208,10 +241,15 @@ ROUTES: dict[str, dict[str, Handler]] = {
 }
 
 
-def _find_template(scope: Scope) -> tuple[str, bytes | None]:
+def find_route(scope: Scope) -> Route:
     """Return the route's template and the id in its path, still percent-encoded.
 
     The path is split before it is decoded, so an encoded slash belongs to the id.
+
+    Raises
+    ------
+    Refused
+        404 if nothing lives at this path.
     """
     path = scope["path"]
     if path in ROUTES and path != CUSTOMER_ROUTE:
@@ -245,45 +283,28 @@ def _decoded_id(raw_id: bytes) -> str:
 
 
 async def _read_json_body(call: Call, max_body_bytes: int) -> bytes:
-    """Return the body, of either framing; never holds more than `max_body_bytes` and a chunk.
-
-    Raises
-    ------
-    Refused
-        415 for another content type or a content encoding, 413 for a body that is too long.
-    """
-    content_type = b""
-    for name, value in call.scope["headers"]:
-        if name == b"content-type":
-            content_type = value
-        elif name == b"content-encoding" and value.lower() != b"identity":
-            raise refusals.wrong_content(value.decode("latin-1"), "content-encoding")
-        elif name == b"content-length" and int(value) > max_body_bytes:
-            raise refusals.body_too_large(max_body_bytes)
-    media_type, _, parameters = content_type.decode("latin-1").lower().partition(";")
-    charset = parameters.strip().removeprefix("charset=").strip('"')
-    if media_type.strip() != JSON_ALLOWED or charset not in ("", "utf-8"):
-        raise refusals.wrong_content(content_type.decode("latin-1"))
-    parts: list[bytes] = []
-    n_bytes = 0
-    while True:
-        message = await call.receive()
-        if message["type"] == "http.disconnect":
-            raise ClientGoneError
-        part = message.get("body", b"")
-        n_bytes += len(part)
-        if n_bytes > max_body_bytes:
-            raise refusals.body_too_large(max_body_bytes)
-        parts.append(part)
-        if not message.get("more_body"):
-            return parts[0] if len(parts) == 1 else b"".join(parts)
+    """Return the body; the guard has read it already if there is one."""
+    there: bytes | None = call.scope.get("body")
+    if there is not None:
+        return there
+    check_framing(call.scope, max_body_bytes)
+    return await read_body(call.receive, max_body_bytes)
 
 
-def _refusal(refused: Refused) -> Reply:
+async def send_reply(send: Send, reply: Reply, close: bool = False) -> None:
+    """Send a reply with the headers that every answer has; the last one of a connection closes."""
+    length = (b"content-length", str(len(reply.body)).encode())
+    headers = [*reply.headers, length, *SECURITY_HEADERS]
+    if close and _CLOSE not in headers:
+        headers.append(_CLOSE)
+    await send({"type": "http.response.start", "status": reply.status, "headers": headers})
+    await send({"type": "http.response.body", "body": reply.body})
+
+
+def refusal(refused: Refused) -> Reply:
     """Return the reply that says what was found, what was expected and what to do."""
-    return Reply(
-        refused.status, _encode(ErrorBody(refused.detail)), (_JSON_HEADER, *refused.headers)
-    )
+    body = _encode(ErrorBody(refused.detail))
+    return Reply(refused.status, body, (_JSON_HEADER, *refused.headers), refused.detail.code)
 
 
 async def _answer_other(scope: Scope, receive: Receive, send: Send) -> None:

@@ -1,7 +1,7 @@
-"""Which release is served: from the pointer in the state folder to a predictor.
+"""Which release is served: from the signed pointer in the state folder to a predictor.
 
-state/releases/current holds the digest of the promoted release; the release itself lies in
-state/releases/DIGEST and its look-up store in state/online/DIGEST.
+The release lies in state/releases/DIGEST and its look-up store in state/online/DIGEST; the public key
+that its pointer must be signed for lies in state/keys.
 """
 
 from __future__ import annotations
@@ -9,32 +9,58 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from features.errors import ReleaseError
-from features.online import OnlineStore
-from serving.predictor import Predictor
+from features.errors import InputError, ReleaseError
+from features.online import DATA_FILE, OnlineStore
+from serving.predictor import Predictor, Record
+from training.pointers import read_pointer
 
+if TYPE_CHECKING:
+    from training.release import Release
+
+RELEASES = "releases"
+ONLINE = "online"
+KEYS = "keys"
+CURRENT = "current"
 _DIGEST = re.compile(r"[0-9a-f]{64}")
+
+StoreIdentity = tuple[int, int, int]
 
 
 @dataclass(frozen=True)
 class Current:
-    """The promoted release and where its parts lie."""
+    """The promoted release and where its parts lie.
+
+    Attributes
+    ----------
+    digest : str
+        Of its manifest.
+    number : int
+        Of its pointer.
+    release_folder, store_folder : Path
+        The store may not be there.
+    store : tuple or None
+        What tells one build of the store from another; None while there is none.
+    """
 
     digest: str
+    number: int
     release_folder: Path
     store_folder: Path
+    store: StoreIdentity | None
 
 
 def read_current(state: Path) -> Current:
-    """Read the pointer to the promoted release.
+    """Read the pointer to the promoted release, its signature checked.
 
     Raises
     ------
     ReleaseError
-        If nothing is promoted, or the pointer holds no digest or one without a release.
+        If nothing is promoted, the pointer holds no digest or one without a release, or nobody
+        signed for it.
     """
-    pointer = state / "releases" / "current"
+    pointer = state / RELEASES / CURRENT
     try:
         digest = pointer.read_text(encoding="ascii").strip()
     except FileNotFoundError as cause:
@@ -52,27 +78,44 @@ def read_current(state: Path) -> Current:
             f"{pointer} holds {digest[:80]!r}; expected 64 hex digits",
             "promote again: python -m training promote",
         )
-    folder = state / "releases" / digest
-    if not folder.is_dir():
+    current = locate(state, digest, 0)
+    if not current.release_folder.is_dir():
         raise ReleaseError(
-            f"{pointer} names a release that is not there; expected the folder {folder}",
+            f"{pointer} names a release that is not there; expected the folder "
+            f"{current.release_folder}",
             "promote another: python -m training promote",
         )
-    return Current(digest, folder, state / "online" / digest)
+    signed = read_pointer(state / RELEASES, state / KEYS)
+    if signed.digest != digest:
+        raise ReleaseError(
+            f"{pointer} names {digest[:12]}, the last signed pointer {signed.digest[:12]}; "
+            "expected one release",
+            "promote again: python -m training promote",
+        )
+    return locate(state, digest, signed.number)
 
 
-def load_current(state: Path) -> Predictor:
-    """Load the promoted release, checked, and its look-up store if it has been built.
+def locate(state: Path, digest: str, number: int) -> Current:
+    """Return where the parts of a release lie."""
+    folder = state / ONLINE / digest
+    try:
+        told = (folder / DATA_FILE).stat()
+        store: StoreIdentity | None = (told.st_dev, told.st_ino, told.st_mtime_ns)
+    except OSError:
+        store = None
+    return Current(digest, number, state / RELEASES / digest, folder, store)
+
+
+def load_checked(current: Current) -> Release:
+    """Load a release: every byte held to the manifest, the manifest to the digest.
 
     Raises
     ------
     ReleaseError
-        If nothing is promoted, or the release or its store is damaged or foreign.
+        If it is damaged or foreign.
     """
-    # LightGBM takes seconds to import; only a worker needs it, not the process that starts workers.
-    from training.release import load_release
+    from training.release import load_release  # scipy takes a moment; only a worker needs it
 
-    current = read_current(state)
     try:
         release = load_release(current.release_folder)
     except (ValueError, LookupError, TypeError, AttributeError, OSError) as cause:
@@ -87,5 +130,33 @@ def load_current(state: Path) -> Predictor:
             "expected the digest that is the folder's name",
             "promote again: python -m training promote",
         )
-    store = OnlineStore.open(current.store_folder) if current.store_folder.is_dir() else None
-    return Predictor(release, store)
+    return release
+
+
+def with_store(release: Release, current: Current, record: Record | None = None) -> Predictor:
+    """Return a predictor with the release's look-up store, if it has been built.
+
+    Raises
+    ------
+    ReleaseError
+        If the store is damaged or another release's.
+    """
+    if current.store is None:
+        return Predictor(release, None, record)
+    try:
+        store = OnlineStore.open(current.store_folder)
+    except InputError as cause:
+        raise ReleaseError(cause.found, cause.do) from cause
+    return Predictor(release, store, record)
+
+
+def load_current(state: Path, record: Record | None = None) -> Predictor:
+    """Load the promoted release, checked, and its look-up store if it has been built.
+
+    Raises
+    ------
+    ReleaseError
+        If nothing is promoted or signed, or the release or its store is damaged or foreign.
+    """
+    current = read_current(state)
+    return with_store(load_checked(current), current, record)

@@ -63,21 +63,48 @@ class Metrics:
             registry=self._registry,
             multiprocess_mode="livemax",
         )
+        self._refused_releases = Counter(
+            "tierwise_refused_releases",
+            "Releases that a worker did not take up; the one before goes on answering.",
+            registry=self._registry,
+        )
+        self._children: dict[tuple[str, str, int], Counter] = {}
+        self._latencies: dict[str, Histogram] = {}
+        self._answer_children: dict[tuple[str, str | None], Counter] = {}
 
     def count_request(self, route: str, method: str, status: int, seconds: float) -> None:
         """Count one answered request; `route` is a template."""
-        known_method = method if method in KNOWN_METHODS else "other"
-        self._requests.labels(route, known_method, str(status)).inc()
-        self._seconds.labels(route).observe(seconds)
+        counter = self._children.get((route, method, status))
+        if counter is None:
+            known_method = method if method in KNOWN_METHODS else "other"
+            counter = self._requests.labels(route, known_method, str(status))
+            if known_method == method:
+                self._children[route, method, status] = counter
+        counter.inc()
+        latency = self._latencies.get(route)
+        if latency is None:
+            latency = self._latencies[route] = self._seconds.labels(route)
+        latency.observe(seconds)
 
     def count_answers(self, answers: Iterable[TierAnswer]) -> None:
         """Count customers answered by status and tier."""
         for answer in answers:
-            self._answers.labels(answer.status, answer.tier or "none").inc()
+            self._answer_counter(answer.status, answer.tier).inc()
 
     def count_store_miss(self) -> None:
         """Count a single look-up of a customer that the store does not know."""
-        self._answers.labels("unknown_customer", "none").inc()
+        self._answer_counter("unknown_customer", None).inc()
+
+    def _answer_counter(self, status: str, tier: str | None) -> Counter:
+        counter = self._answer_children.get((status, tier))
+        if counter is None:
+            counter = self._answers.labels(status, tier or "none")
+            self._answer_children[status, tier] = counter
+        return counter
+
+    def count_refused_release(self) -> None:
+        """Count a release that was not taken up."""
+        self._refused_releases.inc()
 
     def set_release(self, release_id: str) -> None:
         """Say which release this process answers with, and no other any more."""

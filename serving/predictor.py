@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from training.release import Release
 
 Row = npt.NDArray[np.float64]
+Record = Callable[[TierAnswer, Row | None], None]
+"""Takes each answer with the features it rests on; None where those stand in the store."""
 
 RELEASE_DIGITS = 12
 NO_CUSTOMER = "no customer of this id had an order before the cutoff"
@@ -49,6 +51,8 @@ class Predictor:
         What scores.
     store : OnlineStore or None
         Feature rows by customer, as of the release's cutoff; without one only vectors are scored.
+    record : callable, optional
+        The prediction log.
 
     Raises
     ------
@@ -56,8 +60,11 @@ class Predictor:
         If the store lacks a column of the release, or was made for another release.
     """
 
-    def __init__(self, release: Release, store: OnlineStore | None) -> None:
+    def __init__(
+        self, release: Release, store: OnlineStore | None, record: Record | None = None
+    ) -> None:
         self.release = release
+        self._record: Record = _forget if record is None else record
         self.store = store
         self.release_id: str = release.digest[:RELEASE_DIGITS]
         """First 12 hex digits of the release's digest."""
@@ -82,11 +89,14 @@ class Predictor:
         Refused
             503 if there is no look-up store.
         """
-        stored = self._stored_answer(customer_id)
-        if stored is not None:
-            return stored
-        row = self._stored_row(customer_id)
-        return None if row is None else self._answer_row(_Case(customer_id, row))
+        answer = self._stored_answer(customer_id)
+        if answer is None:
+            row = self._stored_row(customer_id)
+            if row is None:
+                return None
+            answer = self._answer_row(_Case(customer_id, row))
+        self._record(answer, None)
+        return answer
 
     def answer_vector(self, request: TierRequest) -> TierAnswer:
         """Return the tier of one feature vector.
@@ -98,7 +108,9 @@ class Predictor:
             that cannot be.
         """
         row = self._given_row(request.features, "features")
-        return self._answer_row(_Case(_known_id(request.customer_id), row, "features"))
+        answer = self._answer_row(_Case(_known_id(request.customer_id), row, "features"))
+        self._record(answer, row)
+        return answer
 
     def answer_batch(self, items: Sequence[BatchItem]) -> list[TierAnswer]:
         """Return one answer for each item, in their order.
@@ -111,14 +123,14 @@ class Predictor:
         Refused
             422 naming the first bad item; 503 if an item needs a look-up store and there is none.
         """
-        answers: list[TierAnswer | None] = []
-        cases = []
-        for position, item in enumerate(items):
-            case, answer = self._case(item, position)
-            answers.append(answer)
-            cases += [] if case is None else [case]
+        prepared = [self._case(item, position) for position, item in enumerate(items)]
+        cases = [case for case, _ in prepared if case is not None]
         scored = iter(self._answers(cases) if cases else [])
-        return [next(scored) if answer is None else answer for answer in answers]
+        answers = []
+        for case, answer in prepared:
+            answers.append(next(scored) if answer is None else answer)
+            self._record(answers[-1], case.row if case is not None and case.path else None)
+        return answers
 
     def scheme(self) -> Scheme:
         """Return the tiers in force, bottom to top, and what they rest on."""
@@ -282,6 +294,10 @@ class _Case:
     customer_id: str | None
     row: Row
     path: str | None = None
+
+
+def _forget(answer: TierAnswer, row: Row | None) -> None:
+    """Record nothing."""
 
 
 def _known_id(given: str | UnsetType) -> str | None:

@@ -196,6 +196,83 @@ def not_ready(found: str, do: str) -> Refused:
     return refused
 
 
+def _with_retry(refused: Refused, seconds: int, *headers: tuple[bytes, bytes]) -> Refused:
+    refused.headers = ((b"retry-after", str(seconds).encode()), *headers)
+    return refused
+
+
+def bad_framing(found: str) -> Refused:
+    """400: headers that contradict what a body can be."""
+    return _refused(
+        400, "bad_framing", found, "one length, or chunks", "mend the request's headers"
+    )
+
+
+def no_key() -> Refused:
+    """401: no key, or none that lives."""
+    refused = _refused(
+        401,
+        "no_key",
+        "no living API key",
+        "the header Authorization: Bearer KEY",
+        "send your key, or have one made: python -m serving keys add",
+    )
+    refused.headers = ((b"www-authenticate", b"Bearer"),)
+    return refused
+
+
+def wrong_role(role: str, allowed: Iterable[str]) -> Refused:
+    """403: the key's role may not ask this route."""
+    names = ", ".join(sorted(allowed)) or "none"
+    return _refused(
+        403, "wrong_role", f"a key of role {role}", f"a key of role {names}", "use another key"
+    )
+
+
+def wrong_host() -> Refused:
+    """403: the Host is not one the service goes by; it may be a page that rebinds names."""
+    return _refused(
+        403,
+        "wrong_host",
+        "another host, or several",
+        "a host of serving.allowed_hosts",
+        "ask by the right name, or add it to serving.allowed_hosts",
+    )
+
+
+def body_too_slow(seconds: float) -> Refused:
+    """408: the body was not there in time."""
+    refused = _refused(
+        408,
+        "body_too_slow",
+        f"a body that is not whole after {seconds:g} s",
+        f"the whole body within {seconds:g} s",
+        "send it at once",
+    )
+    refused.headers = ((b"connection", b"close"),)
+    return refused
+
+
+def too_many_bad_keys(seconds: int) -> Refused:
+    """429: too many wrong keys of one address."""
+    refused = _refused(
+        429, "too_many_bad_keys", "too many wrong keys", "a living API key", "wait, then send one"
+    )
+    return _with_retry(refused, seconds)
+
+
+def no_room() -> Refused:
+    """503: more requests at once than the service takes on."""
+    refused = _refused(
+        503,
+        "no_room",
+        "more requests at once than are taken on",
+        "fewer at once",
+        "try again after the seconds of retry-after",
+    )
+    return _with_retry(refused, 1)
+
+
 def internal() -> Refused:
     """500: a fault of ours; the log has its traceback, the answer has nothing of it."""
     return _refused(

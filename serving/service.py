@@ -1,56 +1,122 @@
-"""The BentoML service: our ASGI application mounted at "/", and BentoML's health checks.
+"""The BentoML service: BentoML's server, workers and health checks, our guard before everything.
 
-Thin on purpose. BentoML brings the server, its workers, livez and readyz, and the container;
-its own metrics, tracing and access log are off, because they label by the raw path (a series a
-customer) and cost more than the answer.
+Thin on purpose. BentoML brings the process that starts workers, livez and readyz, and the container.
+Its own metrics, tracing and access log are off, because they label by the raw path (a series a
+customer) and cost more than the answer. The guard stands before BentoML's middlewares, not among
+them: its timeout would stand outside, hold a timer of every request, and let slow bodies starve the
+others.
 """
 
 from __future__ import annotations
 
 import ctypes
 import gc
+import logging
 import os
 import signal
 import sys
+from asyncio import get_running_loop
+from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
+from typing import Any
 
 import bentoml
 
-from features.config import read_config
+from features.config import ServingSettings, read_config
 from features.errors import TierwiseError
+from serving.access_log import AccessLog
 from serving.application import Application, Limits
-from serving.current import load_current
+from serving.audit import forbid_unpickling
+from serving.framing import Receive, Scope, Send
+from serving.guard import Door, DoorLimits, Guard, build_hosts
+from serving.keys import KEYS, KeyRing
 from serving.metrics import Metrics, forget_process
+from serving.record import LogSettings, PredictionLog
+from serving.swap import ReleaseWatch
 
 STATE_VARIABLE = "TIERWISE_STATE"
 CONFIG_VARIABLE = "TIERWISE_CONFIG"
 DEFAULT_STATE = Path("state")
 DEFAULT_CONFIG = Path(__file__).resolve().parents[1] / "config.toml"
-TIMEOUT_SECONDS = 5
+LONGEST_SWITCH_SECONDS = 0.0005
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
+logger = logging.getLogger("tierwise.serving")
+
+
+async def _nobody(scope: Scope, receive: Receive, send: Send) -> None:
+    raise RuntimeError("the guard stands before no service yet")
+
+
 application = Application(Metrics())
+guard = Guard(application, _nobody, AccessLog())
 
 
-def load_into(application: Application, state: Path, config: Path) -> None:
-    """Load the promoted release into the application, or let it say why it cannot answer.
+@dataclass
+class Running:
+    """What a worker runs beside its event loop."""
+
+    watch: ReleaseWatch
+    log: PredictionLog
+    drain_seconds: float
+
+    def stop(self) -> None:
+        """End the threads; what waits to be written is written."""
+        self.watch.stop()
+        self.log.stop()
+        guard.log.stop()
+
+
+def build_door(state: Path, settings: ServingSettings) -> Door:
+    """Return what the guard goes by."""
+    limits = DoorLimits(
+        settings.max_body_bytes,
+        settings.body_seconds,
+        settings.max_bodies,
+        settings.max_concurrency,
+        settings.bad_keys_a_minute,
+    )
+    return Door(KeyRing(state / KEYS), build_hosts(settings.host, settings.allowed_hosts), limits)
+
+
+def begin(state: Path, config: Path) -> Running | None:
+    """Open the door and take up the promoted release, or let the application say why it cannot.
 
     A worker that died for want of a release would be started again for ever; one that lives,
     is not ready and names the reason can be asked.
     """
     try:
         settings = read_config(config).serving
-        limits = Limits(settings.max_batch, settings.max_body_bytes)
-        application.serve(load_current(state), limits)
     except TierwiseError as error:
         application.withhold(error.found, error.do)
+        return None
+    guard.door = build_door(state, settings)
+    log = PredictionLog(
+        state,
+        LogSettings(
+            settings.log_sample_share,
+            settings.log_seconds,
+            settings.log_queue_rows,
+            settings.log_retention_days,
+        ),
+    )
+    limits = Limits(settings.max_batch, settings.max_body_bytes)
+    watch = ReleaseWatch(application, state, limits, log.add)
+    watch.begin()
+    log.start()
+    return Running(watch, log, settings.drain_seconds)
 
 
 def settle_collector() -> None:
-    """Take what start-up made out of the garbage collector's sight, and let it run seldom."""
+    """Take what start-up made out of the garbage collector's sight, and let it run seldom.
+
+    A thread that holds the interpreter gives it up soon, so that no answer waits for a log.
+    """
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 50, 1000)
+    sys.setswitchinterval(LONGEST_SWITCH_SECONDS)
 
 
 def end_with_parent() -> None:
@@ -62,9 +128,29 @@ def end_with_parent() -> None:
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(signal.SIGTERM))
 
 
+def drain_first(seconds: float) -> None:
+    """At SIGTERM and SIGINT say "not ready" first, and end as the server would after `seconds`.
+
+    Until then every request is still answered, each with the word to close its connection, so that a
+    balancer has time to look away and no connection is cut with a request on it.
+    """
+    loop = get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        server_s = signal.getsignal(number)
+        if not callable(server_s):
+            continue
+
+        def drain(got: int, frame: FrameType | None, end: Any = server_s) -> None:
+            if guard.is_draining:
+                return
+            guard.is_draining = True
+            loop.call_soon_threadsafe(loop.call_later, seconds, end, got, frame)
+
+        signal.signal(number, drain)
+
+
 @bentoml.service(
     workers=1,
-    traffic={"timeout": TIMEOUT_SECONDS},
     metrics={"enabled": False},
     tracing={"excluded_urls": ".*"},
     logging={"access": {"enabled": False}},
@@ -76,20 +162,41 @@ class TierService:
     def __init__(self) -> None:
         state = Path(os.environ.get(STATE_VARIABLE, DEFAULT_STATE))
         config = Path(os.environ.get(CONFIG_VARIABLE, DEFAULT_CONFIG))
-        load_into(application, state, config)
+        self.running = begin(state, config)
 
     @bentoml.on_startup  # type: ignore[untyped-decorator]
-    def settle(self) -> None:
+    async def settle(self) -> None:
         """Make a worker of this process; a test's process is left as it is."""
-        if bentoml.server_context.worker_index is not None:
-            settle_collector()
-            end_with_parent()
+        if bentoml.server_context.worker_index is None:
+            return
+        guard.log.start()
+        end_with_parent()
+        forbid_unpickling()
+        if self.running is not None:
+            drain_first(self.running.drain_seconds)
+        settle_collector()
 
     @bentoml.on_shutdown  # type: ignore[untyped-decorator]
     def forget(self) -> None:
-        """Drop this worker's gauges."""
+        """End the threads and drop this worker's gauges."""
+        if self.running is not None:
+            self.running.stop()
         forget_process(os.getpid())
 
     async def __is_ready__(self) -> bool:
         """Whether a release is loaded: what /readyz answers."""
         return application.is_ready
+
+
+def _guard_before_everything(service: Any) -> None:
+    """Put the guard before the application that BentoML makes of the service."""
+    make = service.to_asgi
+
+    def to_asgi(is_main: bool = True) -> Guard:
+        guard.bento = make(is_main=is_main)
+        return guard
+
+    service.to_asgi = to_asgi
+
+
+_guard_before_everything(TierService)

@@ -1,7 +1,8 @@
 """A release's folder: files under one manifest, written whole, checked before they are parsed.
 
 The digest of a release is the sha256 of its manifest, which holds the sha256 and size of every
-other file and no time stamp. ``releases/current`` names the digest that is served.
+other file and no time stamp. ``releases/current`` names the digest that is served; a signed pointer
+says that it may be (see `training.pointers`).
 """
 
 from __future__ import annotations
@@ -15,7 +16,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from features.durable import hold_lock, write_durably
 from features.errors import ReleaseError
+from training.pointers import Act, append_pointer, read_digests
+from training.signing import keys_beside
 
 FORMAT = 1
 MANIFEST = "manifest.json"
@@ -76,25 +80,47 @@ def read_files(folder: Path) -> tuple[str, dict[str, bytes]]:
     return digest, _check_files(folder, named)
 
 
-def point_to(releases: Path, digest: str) -> None:
-    """Make a release the one that is served: one file, replaced in one step.
+def point_to(releases: Path, digest: str, act: Act = "promote") -> None:
+    """Make a release the one that is served: a signed pointer, then one file replaced in one step.
 
     Raises
     ------
     ReleaseError
-        If there is no such release.
+        If there is no such release, or the key that signs cannot be read.
+    LockedError
+        If another process is moving the pointer.
     """
     if not (releases / digest).is_dir():
         raise ReleaseError(
             f"no release {digest[:12]} in {releases}; expected a folder of that name",
             "run: python -m training train",
         )
-    temporary = releases / f".{CURRENT}.{os.getpid()}"
-    with temporary.open("w", encoding="ascii") as file:
-        file.write(digest + "\n")
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(releases / CURRENT)
+    with hold_lock(releases / ".pointer.lock"):
+        append_pointer(releases, digest, act, keys_beside(releases))
+        write_durably(releases / CURRENT, f"{digest}\n".encode("ascii"))
+
+
+def roll_back(releases: Path) -> str:
+    """Point to the release that was served before the one that is, and return its digest.
+
+    Needs neither the registry nor a retraining; the services follow as they follow a promotion.
+
+    Raises
+    ------
+    ReleaseError
+        If nothing was served before.
+    """
+    served = current_release(releases).name
+    before = [digest for digest in read_digests(releases) if (releases / digest).is_dir()]
+    while before and before[-1] == served:
+        before.pop()
+    if not before:
+        raise ReleaseError(
+            f"nothing was served before {served[:12]}; expected an earlier promotion",
+            "promote another release: python -m training promote",
+        )
+    point_to(releases, before[-1], "roll back")
+    return before[-1]
 
 
 def current_release(releases: Path) -> Path:

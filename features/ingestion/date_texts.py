@@ -40,6 +40,9 @@ DIRECTIVES = {
     "%": "%",
 }
 MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
+USUAL_DAYS = ("%Y年%m月%d日", "%Y/%m/%d", "%Y.%m.%d", "%Y-%m-%d", "%Y%m%d", "%d %b %Y", "%b %d, %Y")
+USUAL_TIMES = ("", " %H:%M", " %H:%M:%S", "T%H:%M:%S", " %I:%M %p")
+EXAMPLE_FORMAT = "%d/%m/%Y"
 DAY_US = 86_400_000_000
 FIRST_YEAR, LAST_YEAR = 1900, 2199  # beyond them a date is a slip of the pen
 FIRST_US, END_US = (
@@ -115,6 +118,25 @@ def compile_format(date_format: str) -> str:
 def _bad_format(date_format: str, problem: str, in_chinese: str) -> InputError:
     words = {"en": problem, "zh": in_chinese}
     return InputError.of("bad_date_format", date_format=date_format, problem=words)
+
+
+def suggest_format(cell: str | None) -> str | None:
+    """Return the format that a date is written in, where only one of the usual ones can be meant.
+
+    >>> suggest_format("2024年3月31日 18:05")
+    '%Y年%m月%d日 %H:%M'
+    >>> suggest_format("03/04/2024") is None
+    True
+    """
+    if cell is None:
+        return None
+    found = [
+        f"{day}{time}"
+        for day in USUAL_DAYS
+        for time in USUAL_TIMES
+        if re.match(compile_format(f"{day}{time}"), cell.strip())
+    ]
+    return found[0] if len(found) == 1 else None
 
 
 class _Fields:

@@ -17,6 +17,7 @@ from features.config import IngestionSettings
 from features.errors import InputError
 from features.ingestion.account import FileAccount
 from features.ingestion.across import Engine, find_duplicates
+from features.ingestion.date_texts import EXAMPLE_FORMAT, suggest_format
 from features.ingestion.file_settings import Files
 from features.ingestion.files import hash_file, open_raw
 from features.ingestion.locate import read_partitions
@@ -95,7 +96,9 @@ def read_file(path: Path, paths: PartPaths, sha256: str, reading: Reading) -> Fi
         PartWriter(paths.final, SCHEMAS[paths.table]) as part,
         PartWriter(paths.rows, ROWS) as numbers,
         PartWriter(paths.aside, QUARANTINE) as aside,
-        tqdm(total=raw.n_records, desc=name, unit=" rows", delay=2.0, leave=False) as bar,
+        tqdm(
+            total=raw.n_records, desc=name, unit=" rows", delay=2.0, leave=False, disable=None
+        ) as bar,
     ):
         for batch in raw.batches(reading.files.needed_columns()):
             joined = _join(batch, reading.lookups, tally)
@@ -227,5 +230,10 @@ def _check_dated(path: Path, done: FileAccount, tally: _Tally) -> None:
     raw, column = example.get("raw"), example.get("column")
     cell = dict(raw).get(column) if isinstance(raw, list) else None
     raise InputError.of(
-        "no_row_dated", path=path, row=example.get("row"), column=column, cell=repr(cell)
+        "no_row_dated",
+        path=path,
+        row=example.get("row"),
+        column=column,
+        cell=repr(cell),
+        to_try=suggest_format(cell) or EXAMPLE_FORMAT,
     )

@@ -7,6 +7,7 @@ from html import escape
 from pathlib import Path
 
 from features.durable import write_durably
+from features.ingestion.account import total
 from features.ingestion.account_text import meaning_of
 from features.ingestion.overview import Bucket, Overview, read_overview
 from features.ingestion.report_words import STYLE, WORDS
@@ -93,11 +94,12 @@ def render_report(overview: Overview, lang: str, summary: str | None = None) -> 
 
 def _table(header: Sequence[str], rows: Iterable[Sequence[object]], n_text: int = 1) -> str:
     """Return a table whose first `n_text` columns are text and the others numbers."""
-    told = ["<table><thead><tr>", *(f"<th>{escape(one)}</th>" for one in header), "</tr></thead>"]
+    kinds = ["" if i < n_text else ' class="n"' for i in range(len(header))]
+    heads = (f"<th{kind}>{escape(one)}</th>" for kind, one in zip(kinds, header, strict=True))
+    told = ["<table><thead><tr>", *heads, "</tr></thead>"]
     for row in rows:
         cells = []
-        for i, cell in enumerate(row):
-            number = ' class="n"' if i >= n_text else ""
+        for number, cell in zip(kinds, row, strict=True):
             text = f"{cell:,}" if isinstance(cell, int) else str(cell)
             cells.append(f"<td{number}>{escape(text)}</td>")
         told.append(f"<tr>{''.join(cells)}</tr>")
@@ -150,18 +152,20 @@ def _conservation(overview: Overview, lang: str) -> str:
 
 
 def _reasons(overview: Overview, lang: str) -> str:
-    words = WORDS[lang]
+    words, files = WORDS[lang], overview.account["files"]
     rows: list[tuple[object, ...]] = []
     for what in ("quarantined", "dropped", "notes", "unmatched"):
-        for file in overview.account["files"]:
-            for name, n in sorted(file[what].items()):
-                if n:
-                    meaning = meaning_of(name, lang)
-                    rows.append((words[what], name, meaning, file["file"], n))
+        counts = total(file[what] for file in files)
+        for name, n in sorted(counts.items()):
+            if n:
+                n_files = sum(bool(file[what].get(name)) for file in files)
+                meaning = meaning_of(name, lang)
+                shown = "" if meaning == name else meaning
+                rows.append((words[what], name, shown, n_files, n))
     if not rows:
         return f"<p>{escape(words['nothing'])}</p>"
-    header = [words[key] for key in ("outcome", "name", "meaning", "file", "rows")]
-    return _table(header, rows, 4)
+    header = [words[key] for key in ("outcome", "name", "meaning", "files_with_it", "rows")]
+    return _table(header, rows, 3)
 
 
 def _examples(overview: Overview, lang: str) -> str:

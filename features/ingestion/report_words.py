@@ -23,6 +23,7 @@ WORDS = {
         "summary": "Open the summary of at most 5,000 rows (made with Evidently)",
         "no_summary": "Not made yet: python -m monitoring data-report --source SOURCE",
         "file": "file",
+        "files_with_it": "files",
         "table": "table",
         "days": "days",
         "holds": "adds up",
@@ -69,6 +70,7 @@ WORDS = {
         "summary": "打开至多 5,000 行的摘要（由 Evidently 生成）",
         "no_summary": "尚未生成：python -m monitoring data-report --source SOURCE",
         "file": "文件",
+        "files_with_it": "文件数",
         "table": "表",
         "days": "日期",
         "holds": "相符",
@@ -107,8 +109,8 @@ dl div { border: 1px solid var(--line); border-radius: 8px; padding: .6rem .8rem
 dt { font-size: .8rem; opacity: .7; } dd { margin: 0; font-size: 1.05rem; overflow-wrap: anywhere; }
 table { border-collapse: collapse; width: 100%; font-size: .87rem; display: block; overflow-x: auto; }
 th, td { text-align: left; padding: .3rem .6rem; border-bottom: 1px solid var(--line);
-  vertical-align: top; overflow-wrap: anywhere; min-width: 3rem; }
-th { font-weight: 600; overflow-wrap: normal; } td.n { text-align: right; white-space: nowrap;
+  vertical-align: top; overflow-wrap: break-word; max-width: 34rem; }
+th { font-weight: 600; } .n { text-align: right; white-space: nowrap;
   font-variant-numeric: tabular-nums; }
 svg { width: 100%; height: auto; margin: .5rem 0; font-size: 11px; fill: currentColor; }
 svg text.n { text-anchor: end; } svg line { stroke: currentColor; stroke-opacity: .5; }

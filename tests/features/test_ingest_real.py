@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pandas as pd
@@ -10,14 +11,38 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
-from features.ingestion.account import Account
+from features.ingestion.account import Account, total
 from features.ingestion.ingest import ingest
 from features.tables import read_tables
 
 
 def run(name: str, real_data: Path, state: Path, monkeypatch: pytest.MonkeyPatch) -> Account:
     monkeypatch.setenv("TIERWISE_DATA", str(real_data.resolve()))
-    return ingest(Path("datasets") / f"{name}.toml", state)
+    account = ingest(Path("datasets") / f"{name}.toml", state)
+    check_against_the_docs(name, account)
+    return account
+
+
+SOURCES = Path("docs/sources.md")
+
+
+def check_against_the_docs(name: str, account: Account) -> None:
+    """Hold the table of docs/sources.md to an account, file by file."""
+    told = re.findall(rf"^\| {name} \| (\S+\.parquet) \| (\w+) \| (.+) \|$", SOURCES.read_text(), re.M)
+    figures = {(file, table): re.sub(r"[ ,]", "", rest).split("|") for file, table, rest in told}
+    assert figures == {
+        (file.file, file.table): [
+            str(file.records),
+            str(file.accepted),
+            str(sum(file.quarantined.values())),
+            str(sum(file.dropped.values())),
+        ]
+        for file in account.files
+    }
+    notes = total(file.notes for file in account.files)
+    columns = ("exact_duplicates", "linked_returns", "unlinked_returns")
+    counted = " | ".join(f"{notes[column]:,}" for column in columns)
+    assert f"| {name} | {counted} |" in SOURCES.read_text()
 
 
 def table_of(name: str, state: Path, table: str = "order_lines") -> pd.DataFrame:
@@ -58,6 +83,7 @@ def test_cdnow_keeps_69659_rows_of_23570_customers_and_the_sample_6919_of_2357(
     assert lines["customer_id"].iloc[0] == "00001"
     assert lines["order_id"].iloc[0] == "00001:1997-01-01"
     assert lines["hour"].isna().all()
+    assert master.notes["exact_duplicates"] == 255
     sample = run("cdnow_sample", real_data, tmp_path, monkeypatch).files[0]
     assert (sample.records, sample.accepted) == (6_919, 6_919)
     assert table_of("cdnow_sample", tmp_path)["customer_id"].nunique() == 2_357

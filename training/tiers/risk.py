@@ -13,8 +13,8 @@ from training.boundaries import TierBoundaries
 from training.models.matrix import Array
 from training.tiers.certify import learning_part
 from training.tiers.incumbent import Incumbent
-from training.tiers.learn import wilson_interval
 from training.tiers.limits import check_limits, risk_limits
+from training.tiers.members import wilson_interval
 from training.tiers.scheme import Merge, learn_scheme, search_settings
 
 

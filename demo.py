@@ -8,6 +8,7 @@ command that failed.
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import os
 import shlex
@@ -116,10 +117,13 @@ def find_free_port() -> int:
         return port
 
 
-def get(url: str, timeout_seconds: float = 10.0) -> bytes:
+def get(url: str, timeout_seconds: float = 10.0, key: str | None = None) -> bytes:
     """Return the body of ``GET url``, past any proxy that the environment names."""
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    with opener.open(url, timeout=timeout_seconds) as answer:
+    headers = {} if key is None else {"Authorization": f"Bearer {key}"}
+    with opener.open(
+        urllib.request.Request(url, headers=headers), timeout=timeout_seconds
+    ) as answer:
         body: bytes = answer.read()
         return body
 
@@ -184,7 +188,29 @@ def read_one_customer(state: Path) -> str:
     raise StepFailedError(EXIT_BAD_INPUT, f"nobody with a tier in {state}/scores")
 
 
-def ask_for_tier(base: str, customer_id: str) -> dict[str, Any]:
+@contextmanager
+def demo_key(state: Path) -> Iterator[str]:
+    """Make an API key for the demo, and revoke it at the end.
+
+    Raises
+    ------
+    StepFailedError
+        If there is none to be had.
+    """
+    keys = ("-m", "serving", "keys")
+    in_state = ("--state", str(state))
+    made = start_python([*keys, "add", *in_state, "--name", "demo"], stdout=subprocess.PIPE)
+    key = made.communicate()[0].decode().strip()
+    if made.returncode:
+        raise StepFailedError(made.returncode, "no API key could be made")
+    try:
+        yield key
+    finally:
+        key_id = hashlib.sha256(key.encode()).hexdigest()[:8]
+        run_python(*keys, "revoke", key_id, *in_state)
+
+
+def ask_for_tier(base: str, customer_id: str, key: str | None = None) -> dict[str, Any]:
     """Ask the service for one customer, as curl would.
 
     Raises
@@ -193,9 +219,10 @@ def ask_for_tier(base: str, customer_id: str) -> dict[str, Any]:
         If the answer is not 200.
     """
     url = f"{base}/v1/customers/{quote(customer_id, safe='')}/tier"
-    print(f"$ curl {url}", flush=True)
+    header = "" if key is None else f"-H 'Authorization: Bearer {key}' "
+    print(f"$ curl {header}{url}", flush=True)
     try:
-        answer: dict[str, Any] = json.loads(get(url))
+        answer: dict[str, Any] = json.loads(get(url, key=key))
     except urllib.error.HTTPError as cause:
         raise StepFailedError(1, f"{url} answered {cause.code}: {cause.read()!r}") from cause
     return answer
@@ -203,8 +230,8 @@ def ask_for_tier(base: str, customer_id: str) -> dict[str, Any]:
 
 def serve_one_answer(state: Path) -> None:
     """Start the service, ask it for one customer over HTTP, print the answer, stop it."""
-    with serving(state, find_free_port()) as base:
-        answer = ask_for_tier(base, read_one_customer(state))
+    with demo_key(state) as key, serving(state, find_free_port()) as base:
+        answer = ask_for_tier(base, read_one_customer(state), key)
         print(json.dumps(answer, indent=2, ensure_ascii=False), flush=True)
 
 

@@ -98,7 +98,7 @@ def figures_of_methods(
     figures = {}
     for name, method in methods.items():
         shares = method(score[learning], capped[learning], settings)
-        steadiness = _boundary_cv(method, score[learning], capped[learning], settings, seed)
+        steadiness = _boundary_cv(method, score, capped, learning, settings, seed)
         n_certified = len(learned.tiers) - 1
         if name == "learned":
             shares = learned.shares
@@ -177,25 +177,38 @@ def _boundary_cv(
     method: Callable[[Array, Array, TierSettings], Shares],
     score: Array,
     outcome: Array,
+    learning: np.ndarray[tuple[int], np.dtype[np.bool_]],
     settings: TierSettings,
     seed: int,
 ) -> dict[str, Any]:
-    """Return how much boundaries in money vary over resamples of the customers learned from."""
+    """Return how much boundaries in money vary over resamples of the customers learned from.
+
+    Each resample gives shares; as in `learn_tiers`, money is derived from them on the cohort: the
+    resample with the customers who certify. Beside it, money derived on the resample alone.
+    """
     rng = np.random.default_rng(seed)
-    whole = len(method(score, outcome, settings))
-    cuts = []
+    mine = np.flatnonzero(learning)
+    whole = len(method(score[mine], outcome[mine], settings))
+    cuts, own_cuts = [], []
     for _ in range(CV_DRAWS):
-        rows = rng.integers(0, len(score), len(score))
+        rows = rng.choice(mine, len(mine))
         shares = method(score[rows], outcome[rows], settings)
         if len(shares) == whole:
-            cuts.append(cut_at_shares(score[rows], shares).cuts)
-    drawn = np.array(cuts)
-    varied = drawn.std(axis=0, ddof=1) / np.abs(drawn.mean(axis=0))
+            cohort = np.concatenate([score[rows], score[~learning]])
+            cuts.append(cut_at_shares(cohort, shares).cuts)
+            own_cuts.append(cut_at_shares(score[rows], shares).cuts)
+    varied, own = _variation(cuts), _variation(own_cuts)
     return {
         "boundary_cv": varied.tolist(),
         "boundary_cv_max": float(varied.max()) if varied.size else 0.0,
         "boundary_cv_draws": len(cuts),
+        "boundary_cv_on_resample_alone": own.tolist(),
     }
+
+
+def _variation(cuts: list[tuple[float, ...]]) -> Array:
+    drawn = np.array(cuts)
+    return np.asarray(drawn.std(axis=0, ddof=1) / np.abs(drawn.mean(axis=0)))
 
 
 def _certified(

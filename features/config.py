@@ -41,7 +41,7 @@ class IngestionSettings(Section):
 
 
 class OwnColumns(Section):
-    """One file of ``[[features.extra]]``: a shop's own columns."""
+    """One file of ``features.extra``: a shop's own columns."""
 
     path: str = Field(
         min_length=1, description="CSV or Parquet of customer_id, known_at and columns"

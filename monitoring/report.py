@@ -5,12 +5,10 @@ from __future__ import annotations
 import glob
 from pathlib import Path
 
-import duckdb
 import pandas as pd
-from evidently import DataDefinition, Dataset, Report
-from evidently.presets import DataSummaryPreset
 
 from features.durable import write_durably
+from features.ingestion.across import open_engine
 from features.tables import Tables
 
 MOST_ROWS = 5000
@@ -33,7 +31,7 @@ def read_sample(tables: Tables, n_rows: int = MOST_ROWS) -> pd.DataFrame:
         SELECT {columns} FROM read_parquet([{listed}])
         ORDER BY hash(customer_id, order_id, product_id, occurred_at, amount), amount
         LIMIT {n_rows}"""
-    with duckdb.connect(config={"memory_limit": "2GB", "threads": "2"}) as engine:
+    with open_engine() as engine:
         frame: pd.DataFrame = engine.execute(query).df()
     for name in CATEGORIES:
         frame[name] = _plain_categories(frame[name])
@@ -60,6 +58,9 @@ def write_data_summary(tables: Tables, path: Path) -> None:
     path : Path
         The file to write.
     """
+    from evidently import DataDefinition, Dataset, Report  # takes seconds: only once it is needed
+    from evidently.presets import DataSummaryPreset
+
     frame = read_sample(tables)
     definition = DataDefinition(
         numerical_columns=[name for name in NUMBERS if name in frame],

@@ -1,10 +1,12 @@
-"""`python -m serving`: start the service on loopback, say when it is ready, stop with Ctrl-C."""
+"""``python -m serving``: start the service on loopback, say when it is ready, stop with Ctrl-C.
+
+``python -m serving keys add | list | revoke`` keeps the table of API keys.
+"""
 
 from __future__ import annotations
 
 import http.client
 import ipaddress
-import json
 import os
 import signal
 import socket
@@ -13,13 +15,16 @@ import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from features.cli import build_parser, exit_with
 from features.config import ServingSettings, read_config
-from features.errors import ConfigError, ReleaseError, TierwiseError
-from serving.current import read_current
+from features.errors import EXIT_DONE, ConfigError, ReleaseError, TierwiseError
+from serving.current import load_current, read_current
+from serving.keys import KEYS, add_key, read_keys, revoke_key
+from serving.policy import ROLES
 
 READY_SECONDS = 90
 POLL_SECONDS = 0.2
@@ -31,6 +36,8 @@ class Watch:
 
     host: str
     port: int
+    state: Path
+    new_key: str | None = None
     error: TierwiseError | None = None
     stopped: threading.Event = field(default_factory=threading.Event)
 
@@ -38,12 +45,12 @@ class Watch:
         """Wait until the service answers; then print how to ask it, or stop the process."""
         deadline = time.monotonic() + READY_SECONDS
         while not self.stopped.wait(POLL_SECONDS) and self.error is None:
-            status, _ = _get(self.host, self.port, "/readyz")
+            status = _ask(self.host, self.port, "/readyz")
             if status == http.client.OK:
-                print(_greeting(self.host, self.port), flush=True)
+                print(_greeting(self.host, self.port, self.new_key), flush=True)
                 return
             if status is not None:
-                self.error = _reason(self.host, self.port)
+                self.error = _reason(self.state)
             elif time.monotonic() > deadline:
                 self.error = TierwiseError(
                     f"the service gave no answer within {READY_SECONDS} s; expected it to be ready",
@@ -54,7 +61,9 @@ class Watch:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Serve the promoted release until stopped; return 0."""
+    """Serve the promoted release until stopped, or keep the table of keys; return 0."""
+    if arguments[:1] == ["keys"]:
+        return run_keys(arguments[1:])
     parser = build_parser("python -m serving", __doc__)
     parser.add_argument("--port", type=int, help="instead of serving.port of the settings")
     options = parser.parse_args(arguments)
@@ -62,12 +71,41 @@ def main(arguments: Sequence[str]) -> int:
     read_current(options.state)
     port = settings.port if options.port is None else options.port
     check_address(settings.host, port)
+    table = options.state / KEYS
+    new_key = None if read_keys(table) else add_key(table, "first", "application", _now())
+    watch = Watch(settings.host, port, options.state, new_key)
     with tempfile.TemporaryDirectory(prefix="tierwise-") as home:
-        serve(settings, port, options.state, options.config, home)
-    return 0
+        serve(settings, watch, options.config, home)
+    return EXIT_DONE
 
 
-def serve(settings: ServingSettings, port: int, state: Path, config: Path, home: str) -> None:
+def run_keys(arguments: Sequence[str]) -> int:
+    """Add, list or revoke API keys; return 0."""
+    parser = build_parser("python -m serving keys", "The table of API keys.")
+    parser.add_argument("act", choices=["add", "list", "revoke"])
+    parser.add_argument("id", nargs="?", help="of the key to revoke")
+    parser.add_argument("--role", default="application", choices=list(ROLES), help="of a new key")
+    parser.add_argument("--name", default="client", help="whose key it is: a client, not a person")
+    options = parser.parse_args(arguments)
+    table = options.state / KEYS
+    if options.act == "add":
+        print(add_key(table, options.name, options.role, _now()))
+    elif options.act == "revoke":
+        if options.id is None:
+            parser.error("revoke needs the id of a key")
+        row = revoke_key(table, options.id)
+        print(f"revoked {row.id} ({row.role}, {row.name}); workers refuse it within 5 s")
+    else:
+        for row in read_keys(table):
+            print(f"{row.id}  {row.role:12} {row.created}  {row.name}")
+    return EXIT_DONE
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def serve(settings: ServingSettings, watch: Watch, config: Path, home: str) -> None:
     """Run BentoML's server in this process, its workers beside it, until a signal ends it.
 
     Raises
@@ -77,17 +115,16 @@ def serve(settings: ServingSettings, port: int, state: Path, config: Path, home:
     """
     os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
     os.environ.setdefault("BENTOML_HOME", home)
-    os.environ["TIERWISE_STATE"] = str(state.resolve())
+    os.environ["TIERWISE_STATE"] = str(watch.state.resolve())
     os.environ["TIERWISE_CONFIG"] = str(config.resolve())
     from serving.service import TierService
 
     service: Any = TierService
     service.config["workers"] = settings.workers
-    watch = Watch(settings.host, port)
     thread = threading.Thread(target=watch.run, daemon=True)
     thread.start()
     try:
-        service.serve_http(host=settings.host, port=port)
+        service.serve_http(host=watch.host, port=watch.port)
     finally:
         watch.stopped.set()
         thread.join()
@@ -122,41 +159,45 @@ def check_address(host: str, port: int) -> None:
             ) from cause
 
 
-def _get(host: str, port: int, path: str) -> tuple[int | None, bytes]:
-    """Return status and body of a GET, or (None, b"") if nothing answers yet."""
+def _ask(host: str, port: int, path: str) -> int | None:
+    """Return the status of a GET, or None if nothing answers yet."""
     reachable = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
     connection = http.client.HTTPConnection(reachable, port, timeout=5)
     try:
         connection.request("GET", path)
-        answer = connection.getresponse()
-        return answer.status, answer.read()
+        return connection.getresponse().status
     except (OSError, http.client.HTTPException):
-        return None, b""
+        return None
     finally:
         connection.close()
 
 
-def _reason(host: str, port: int) -> TierwiseError:
-    """Return why a service that answers is not ready, in its worker's words."""
-    _, body = _get(host, port, "/v1/scheme")
+def _reason(state: Path) -> TierwiseError:
+    """Return why a service that answers is not ready."""
     try:
-        error = json.loads(body)["error"]
-        return ReleaseError(error["found"], error["do"])
-    except (ValueError, KeyError, TypeError):
-        return ReleaseError(
-            "the service is not ready and does not say why; expected a loaded release",
-            "look at the lines above",
-        )
+        load_current(state)
+    except TierwiseError as error:
+        return error
+    return ReleaseError(
+        "the service is not ready and does not say why; expected a loaded release",
+        "look at the lines above",
+    )
 
 
-def _greeting(host: str, port: int) -> str:
+def _greeting(host: str, port: int, new_key: str | None) -> str:
     """Return the lines that say where the service is and how to ask it."""
     base = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    told = (
+        "a key is needed; make one: python -m serving keys add --role application"
+        if new_key is None
+        else "the first key, shown this once:"
+    )
+    header = f"-H 'Authorization: Bearer {new_key or 'KEY'}'"
     return (
-        f"\nready at {base}   (Ctrl-C stops it)\n"
-        f"  curl {base}/v1/customers/CUSTOMER_ID/tier\n"
-        f"  curl {base}/v1/scheme\n"
-        f"  the API: {base}/openapi.json"
+        f"\nready at {base}   (Ctrl-C stops it)\n{told}\n"
+        f"  curl {header} {base}/v1/customers/CUSTOMER_ID/tier\n"
+        f"  curl {header} {base}/v1/scheme\n"
+        f"  curl {header} {base}/openapi.json"
     )
 
 

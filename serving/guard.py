@@ -8,6 +8,8 @@ What the policy does not name is refused.
 from __future__ import annotations
 
 import asyncio
+import math
+from collections.abc import Coroutine
 from dataclasses import dataclass
 from time import perf_counter, time
 
@@ -40,6 +42,7 @@ from serving.policy import HEALTH_CHECKS, POLICY
 from serving.refusals import Refused
 
 MINUTE_SECONDS = 60.0
+LOOK_SECONDS = 0.25
 MOST_ADDRESSES = 10_000
 LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "[::1]")
 HEALTH_METHODS = frozenset({"GET", "HEAD"})
@@ -76,7 +79,7 @@ class BadKeys:
     """Counts wrong keys by address over a minute."""
 
     def __init__(self) -> None:
-        self._since = 0.0
+        self._since = -math.inf
         self._counts: dict[str, int] = {}
 
     def count(self, address: str, now: float) -> int:
@@ -89,6 +92,56 @@ class BadKeys:
     def seconds_left(self, now: float) -> int:
         """Return the whole seconds until counting begins again, at least 1."""
         return max(1, int(self._since + MINUTE_SECONDS - now) + 1)
+
+
+class Deadlines:
+    """Bodies on their way, each with a deadline; one timer looks after all of them.
+
+    A timer for each body costs more than reading it, for nearly every body is there at once.
+    """
+
+    def __init__(self) -> None:
+        self._due: dict[asyncio.Task[object], float] = {}
+        self._late: set[asyncio.Task[object]] = set()
+        self._is_looking = False
+
+    def __len__(self) -> int:
+        return len(self._due)
+
+    async def within(self, reading: Coroutine[object, object, bytes], seconds: float) -> bytes:
+        """Return what is read.
+
+        Raises
+        ------
+        Refused
+            408 if it takes longer than `seconds`.
+        """
+        task = asyncio.current_task()
+        assert task is not None
+        self._due[task] = perf_counter() + seconds
+        if not self._is_looking:
+            self._is_looking = True
+            asyncio.get_running_loop().call_later(LOOK_SECONDS, self._look)
+        try:
+            return await reading
+        except asyncio.CancelledError as cause:
+            if task not in self._late:
+                raise
+            self._late.discard(task)
+            task.uncancel()
+            raise refusals.body_too_slow(seconds) from cause
+        finally:
+            del self._due[task]
+
+    def _look(self) -> None:
+        now = perf_counter()
+        for task, due in self._due.items():
+            if due < now and task not in self._late:
+                self._late.add(task)
+                task.cancel()
+        self._is_looking = bool(self._due)
+        if self._is_looking:
+            asyncio.get_running_loop().call_later(LOOK_SECONDS, self._look)
 
 
 @dataclass(frozen=True)
@@ -148,7 +201,7 @@ class Guard:
         self.is_draining = False
         self.bento = bento
         self._bad_keys = BadKeys()
-        self._n_bodies = 0
+        self._deadlines = Deadlines()
         self._n_this_turn = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -267,16 +320,11 @@ class Guard:
     async def _read(self, limits: DoorLimits, scope: Scope, receive: Receive) -> bytes:
         """Return the body, in time; slow bodies take no room from others."""
         check_framing(scope, limits.max_body_bytes)
-        if self._n_bodies >= limits.max_bodies:
+        if len(self._deadlines) >= limits.max_bodies:
             raise refusals.no_room()
-        self._n_bodies += 1
-        try:
-            async with asyncio.timeout(limits.body_seconds):
-                return await read_body(receive, limits.max_body_bytes)
-        except TimeoutError as cause:
-            raise refusals.body_too_slow(limits.body_seconds) from cause
-        finally:
-            self._n_bodies -= 1
+        return await self._deadlines.within(
+            read_body(receive, limits.max_body_bytes), limits.body_seconds
+        )
 
     def _check_room(self, limits: DoorLimits) -> None:
         """Let so many requests through in one turn of the loop; the rest is told to come again.

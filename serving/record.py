@@ -159,7 +159,13 @@ def write_segment(path: Path, entries: Sequence[Entry]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     writing = path.with_name(f".{path.name}.writing")
     try:
-        pq.write_table(_table(entries), writing, compression="zstd")
+        pq.write_table(
+            _table(entries),
+            writing,
+            compression="lz4",
+            use_dictionary=["release", "status", "tier"],  # numbers seldom repeat
+            write_statistics=False,
+        )
         sync(writing)
         writing.rename(path)
         sync(path.parent)

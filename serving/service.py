@@ -22,6 +22,7 @@ from types import FrameType
 from typing import Any
 
 import bentoml
+from _bentoml_sdk import Service  # type: ignore[import-untyped]
 
 from features.config import ServingSettings, read_config
 from features.errors import TierwiseError
@@ -89,7 +90,9 @@ def begin(state: Path, config: Path) -> Running | None:
     try:
         settings = read_config(config).serving
     except TierwiseError as error:
+        logger.error("%s; %s", error.found, error.do)
         application.withhold(error.found, error.do)
+        guard.door = None
         return None
     guard.door = build_door(state, settings)
     log = PredictionLog(
@@ -149,7 +152,17 @@ def drain_first(seconds: float) -> None:
         signal.signal(number, drain)
 
 
+class GuardedService(Service[Any]):  # type: ignore[misc]
+    """A service whose application stands behind the guard, BentoML's middlewares included."""
+
+    def to_asgi(self, is_main: bool = True) -> Guard:
+        """Return the guard with BentoML's application behind it."""
+        guard.bento = super().to_asgi(is_main=is_main)
+        return guard
+
+
 @bentoml.service(
+    service_class=GuardedService,
     workers=1,
     metrics={"enabled": False},
     tracing={"excluded_urls": ".*"},
@@ -186,17 +199,3 @@ class TierService:
     async def __is_ready__(self) -> bool:
         """Whether a release is loaded: what /readyz answers."""
         return application.is_ready
-
-
-def _guard_before_everything(service: Any) -> None:
-    """Put the guard before the application that BentoML makes of the service."""
-    make = service.to_asgi
-
-    def to_asgi(is_main: bool = True) -> Guard:
-        guard.bento = make(is_main=is_main)
-        return guard
-
-    service.to_asgi = to_asgi
-
-
-_guard_before_everything(TierService)

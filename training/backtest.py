@@ -95,6 +95,7 @@ def run_backtest(
     predictions = {name: model.predict(lesson.target.features) for name, model in models.items()}
     tell(f"outcomes of {target.cutoff}", JUDGE_WEIGHT)
     cohort = source.labelled(lesson.target, source.tables.data_complete_before)
+    source.check(cohort, source.settings.meant)
     metrics = {
         name: evaluate_predictions(
             cohort.value, prediction.value, prediction.p_active if name == LEARNED else None

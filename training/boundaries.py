@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -68,3 +69,34 @@ class TierBoundaries:
         [0, 1, 2]
         """
         return np.searchsorted(self.cuts, expected_value, side="right").astype(np.int64)
+
+
+def cut_at_shares(expected_value: Array, shares: Sequence[float]) -> TierBoundaries:
+    """Return the boundaries that give each tier its share as nearly as can be, bottom to top.
+
+    A boundary is an observed value; customers who tie with it all belong to the upper tier, so
+    among equal values the nearer end of their ranks is taken.
+
+    Parameters
+    ----------
+    expected_value : array (n,)
+        Of the cohort that is cut, currency.
+    shares : sequence of float
+        Of customers, one a tier.
+
+    Examples
+    --------
+    >>> cut_at_shares(np.arange(10.0), (0.7, 0.3)).cuts
+    (7.0,)
+    >>> cut_at_shares(np.array([1.0, 1.0, 1.0, 5.0]), (0.7, 0.3)).cuts
+    (5.0,)
+    """
+    ranked = np.sort(expected_value)
+    n = len(ranked)
+    below = np.round(np.cumsum(shares)[:-1] * n).astype(np.int64)
+    value = ranked[np.minimum(below, n - 1)]
+    first = np.searchsorted(ranked, value, side="left")
+    after = np.searchsorted(ranked, value, side="right")
+    rather_above = (after < n) & ((after - below < below - first) | (first == 0) & (below > 0))
+    cuts = np.where(rather_above, ranked[np.minimum(after, n - 1)], value)
+    return TierBoundaries(tuple(cuts.tolist()))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -12,10 +12,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from features.config import FeatureSettings
+from features.leaks import check_no_leaks
 from features.snapshot import Snapshot
 from features.store import read_or_build_features
 from features.tables import Tables
 from training.labels import build_labels, floor_at_zero
+from training.leaks import check_no_answer
 from training.models.matrix import Array, FeatureMatrix
 
 
@@ -33,12 +35,15 @@ class Cohort:
         One row a customer, in catalogue order.
     net_value : array (n,) or None
         Signed net value in the outcome window; None where it has not matured.
+    feature_horizon_days : int
+        Horizon with which the features were built.
     """
 
     snapshot: Snapshot
     customer_ids: tuple[str, ...]
     features: FeatureMatrix
     net_value: Array | None = None
+    feature_horizon_days: int = 0
 
     def __len__(self) -> int:
         return len(self.customer_ids)
@@ -92,7 +97,27 @@ class CohortSource:
         """
         frame = read_or_build_features(self.tables, snapshot, self.settings, self.state)
         columns = [name for name in frame.columns if name != "customer_id"]
-        return Cohort(outcome or snapshot, tuple(frame["customer_id"]), matrix_of(frame, columns))
+        return Cohort(
+            outcome or snapshot,
+            tuple(frame["customer_id"]),
+            matrix_of(frame, columns),
+            feature_horizon_days=snapshot.horizon_days,
+        )
+
+    def check(self, cohort: Cohort, meant: Collection[str]) -> None:
+        """Refuse a labelled cohort of which a column knows what came at or after its cutoff.
+
+        Raises
+        ------
+        InputError
+            Naming the columns that change when the rows after the cutoff are removed, or the
+            shop's own column that tells the outcome alone and is not in `meant`.
+        """
+        frame = pd.DataFrame(cohort.features.values, columns=list(cohort.features.columns))
+        frame.insert(0, "customer_id", list(cohort.customer_ids))
+        snapshot = replace(cohort.snapshot, horizon_days=cohort.feature_horizon_days)
+        check_no_leaks(self.tables, snapshot, frame, self.settings)
+        check_no_answer(cohort.features.columns, cohort.features.values, cohort.active, meant)
 
     def labelled(self, cohort: Cohort, known_before: date) -> Cohort:
         """Return a cohort with its outcomes as they were known before a day.

@@ -16,7 +16,7 @@ from features.tables import Tables
 
 _OUTCOMES = """
     SELECT customer_id,
-           CAST(sum(CAST(round(amount * 10000) AS HUGEINT)) AS DOUBLE) / 10000 AS net_value
+           CAST(sum(CAST(round({value} * 1000000) AS HUGEINT)) AS DOUBLE) / 1000000 AS net_value
     FROM read_parquet($parts)
     WHERE day >= $cutoff AND day < $outcome_end AND known_day < $known_before
     GROUP BY customer_id
@@ -43,8 +43,9 @@ def build_labels(
     -------
     Series
         Index customer_id in the order given; float64 ``net_value`` in the source's currency:
-        revenue less refunds, signed, 0 where nothing happened. Summed in ten-thousandths of
-        the currency unit, so the sum does not depend on the order of rows.
+        revenue (or margin, as the source says) less refunds, signed, 0 where nothing happened.
+        Summed in millionths of the currency unit, so the sum does not depend on the order of
+        rows.
 
     Raises
     ------
@@ -60,7 +61,7 @@ def build_labels(
     parts = [str(part) for part in tables.parts("order_lines")]
     with duckdb.connect() as connection:
         outcomes = connection.execute(
-            _OUTCOMES,
+            _OUTCOMES.format(value=tables.value_column),
             {
                 "parts": parts,
                 "cutoff": snapshot.cutoff,

@@ -22,7 +22,13 @@ from training.models.matrix import Array
 from training.models.model import Model
 from training.release import Release, golden_sample, write_release
 from training.split import TrainingPlan, plan_training
-from training.tiers import cut_at_shares, describe_tiers
+from training.tiers import (
+    LearnedTiers,
+    cut_at_shares,
+    describe_tiers,
+    learn_tiers,
+    serve_tiers,
+)
 
 
 @dataclass(frozen=True)
@@ -87,6 +93,7 @@ def train(
     model = _fit_winner(backtest.winner, lesson, config)
     features = lesson.target.features.select(model.columns)
     expected_value = model.predict(features).value
+    learned = _learn_scheme(config, backtest)
     release = Release(
         source=tables.source,
         currency=tables.currency,
@@ -96,9 +103,11 @@ def train(
         feature_horizon_days=plan.training_horizon_days,
         season_unseen=lesson.level.season_unseen,
         minimum_orders=settings.minimum_orders,
-        tiers=_tiers(config, backtest, expected_value),
+        tiers=_tiers(config, backtest, learned, expected_value),
         model=model,
-        lineage=describe_lineage(tables.digest, config) | _backtest_summary(backtest, lesson),
+        lineage=describe_lineage(tables.digest, config)
+        | _backtest_summary(backtest, lesson)
+        | _scheme_summary(learned),
     )
     golden = features.values[golden_sample(expected_value)]
     tell("release, pictures and record", JUDGE_WEIGHT)
@@ -137,14 +146,43 @@ def _fit_winner(winner: str, lesson: Lesson, config: Config) -> Model:
     return fit_baselines(lesson)[winner]
 
 
-def _tiers(config: Config, backtest: Backtest, expected_value: Array) -> tuple[Tier, ...]:
+def _learn_scheme(config: Config, backtest: Backtest) -> LearnedTiers | None:
+    """Learn the tiers on the backtest cohort; None where the settings fix their shares."""
+    if config.training.tiers.method != "learned":
+        return None
+    cohort, winner = backtest.cohort, backtest.predictions[backtest.winner]
+    if cohort.net_value is None:
+        raise ValueError("the backtest cohort has no outcomes")
+    return learn_tiers(cohort.customer_ids, winner.value, cohort.net_value, config.training.tiers)
+
+
+def _tiers(
+    config: Config, backtest: Backtest, learned: LearnedTiers | None, expected_value: Array
+) -> tuple[Tier, ...]:
     settings = config.training.tiers
+    if learned is not None:
+        return serve_tiers(settings, learned, expected_value)
     return describe_tiers(
         settings,
         cut_at_shares(expected_value, settings.shares),
         backtest.predictions[backtest.winner].value,
         backtest.cohort.net_value,
     )
+
+
+def _scheme_summary(learned: LearnedTiers | None) -> dict[str, object]:
+    """Return how the tiers came about, for the lineage."""
+    if learned is None:
+        return {"tiers": {"method": "shares"}}
+    return {
+        "tiers": {
+            "method": "learned",
+            "status": learned.status,
+            "reason": learned.reason,
+            "merges": [str(merge) for merge in learned.merges],
+            "flags": [str(flag) for flag in learned.flags],
+        }
+    }
 
 
 def _backtest_summary(backtest: Backtest, lesson: Lesson) -> dict[str, object]:

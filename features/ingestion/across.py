@@ -7,6 +7,7 @@ and their place in it.
 from __future__ import annotations
 
 import glob
+import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -173,7 +174,14 @@ def find_duplicates(engine: Engine, part: Path) -> np.ndarray:
 
 @contextmanager
 def open_engine() -> Iterator[Engine]:
-    """Yield a DuckDB of bounded memory for one ingestion."""
-    settings = {"memory_limit": MEMORY, "threads": str(THREADS)}
-    with duckdb.connect(config=settings) as engine:
-        yield engine
+    """Yield a DuckDB of bounded memory, which spills to a folder of its own and fetches nothing."""
+    with tempfile.TemporaryDirectory() as spill:
+        settings = {
+            "memory_limit": MEMORY,
+            "threads": str(THREADS),
+            "temp_directory": spill,
+            "autoinstall_known_extensions": "false",
+            "autoload_known_extensions": "false",
+        }
+        with duckdb.connect(config=settings) as engine:
+            yield engine

@@ -156,8 +156,6 @@ def _read_examples(tables: Tables) -> list[Example]:
 
 
 def _example(row: dict[str, Any]) -> Example:
-    column = row["column"] or ""
-    cell = dict(row["raw"] or []).get(column)
-    if cell is None and column:
-        cell = ""
+    column = row["column"] or ""  # none where the whole row is at fault: it may tell of people
+    cell = dict(row["raw"] or []).get(column) if column else None
     return Example(row["file"], row["row"], row["code"], column, cell or "")

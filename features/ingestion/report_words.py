@@ -109,7 +109,8 @@ dl div { border: 1px solid var(--line); border-radius: 8px; padding: .6rem .8rem
 dt { font-size: .8rem; opacity: .7; } dd { margin: 0; font-size: 1.05rem; overflow-wrap: anywhere; }
 table { border-collapse: collapse; width: 100%; font-size: .87rem; display: block; overflow-x: auto; }
 th, td { text-align: left; padding: .3rem .6rem; border-bottom: 1px solid var(--line);
-  vertical-align: top; overflow-wrap: break-word; max-width: 34rem; }
+  vertical-align: top; overflow-wrap: break-word; max-width: 34rem;
+  min-width: 3.2rem; }
 th { font-weight: 600; } .n { text-align: right; white-space: nowrap;
   font-variant-numeric: tabular-nums; }
 svg { width: 100%; height: auto; margin: .5rem 0; font-size: 11px; fill: currentColor; }

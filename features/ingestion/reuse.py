@@ -132,7 +132,7 @@ def _link(old: Path, new: Path) -> None:
     new.parent.mkdir(parents=True, exist_ok=True)
     try:
         os.link(old, new)
-    except PermissionError:
+    except OSError:  # no hard links here
         shutil.copyfile(old, new)
 
 

@@ -28,7 +28,9 @@ SOURCES = Path("docs/sources.md")
 
 def check_against_the_docs(name: str, account: Account) -> None:
     """Hold the table of docs/sources.md to an account, file by file."""
-    told = re.findall(rf"^\| {name} \| (\S+\.parquet) \| (\w+) \| (.+) \|$", SOURCES.read_text(), re.M)
+    told = re.findall(
+        rf"^\| {name} \| (\S+\.parquet) \| (\w+) \| (.+) \|$", SOURCES.read_text(), re.M
+    )
     figures = {(file, table): re.sub(r"[ ,]", "", rest).split("|") for file, table, rest in told}
     assert figures == {
         (file.file, file.table): [

@@ -20,6 +20,7 @@ from features.online import OnlineStore, write_online
 from serving.application import Application, Limits
 from serving.metrics import Metrics
 from serving.predictor import Predictor
+from training.artifact import point_to
 from training.models.btyd import BgNbd, BuyTillYouDie, MbgNbd
 from training.models.formulas import COLUMNS, FormulaModel
 from training.release import Release, Tier, load_release, write_release
@@ -87,7 +88,7 @@ def make_release(releases: Path) -> Release:
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
     state = tmp_path_factory.mktemp("hand_made") / "state"
     release = make_release(state / "releases")
-    (state / "releases" / "current").write_text(release.digest + "\n", encoding="ascii")
+    point_to(state / "releases", release.digest)
     folder = state / "online" / release.digest
     write_online(folder, release.columns, CUSTOMERS, {})
     return Shop(state, release, OnlineStore.open(folder))

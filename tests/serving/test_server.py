@@ -6,22 +6,29 @@ import ast
 import http.client
 import json
 import os
+import re
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 import yaml
 
 from features.errors import ConfigError, ReleaseError
 from serving.__main__ import check_address, main
+from serving.access_log import AccessLine
+from serving.keys import KEYS, add_key
 from tests.serving.conftest import CUSTOMERS, Shop, features_of
+from training.artifact import point_to
 
 ROOT = Path(__file__).resolve().parents[2]
 START_SECONDS = 120
@@ -35,10 +42,11 @@ def find_free_port() -> int:
         return port
 
 
-def ask(port: int, method: str, path: str, body: Any = None) -> tuple[int, Any]:
+def ask(port: int, method: str, path: str, body: Any = None, key: str = "") -> tuple[int, Any]:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
     content = None if body is None else json.dumps(body)
-    connection.request(method, path, content, {"content-type": "application/json"})
+    headers = {"content-type": "application/json", "authorization": f"Bearer {key}"}
+    connection.request(method, path, content, headers)
     answer = connection.getresponse()
     text = answer.read()
     connection.close()
@@ -80,28 +88,40 @@ def is_ready(port: int) -> bool:
 @pytest.mark.slow
 def test_the_server_answers_over_http_as_the_release_does_offline(shop: Shop, tmp_path: Path):
     log = tmp_path / "log"
-    with started(["serving", "--state", str(shop.state)], ROOT, log) as port:
+    state = Path(shutil.copytree(shop.state, tmp_path / "state"))
+    with started(["serving", "--state", str(state)], ROOT, log) as port:
+        (key,) = set(re.findall(r"tw_[\w-]+", log.read_text()))
+        ops = add_key(state / KEYS, "prometheus", "ops", datetime(2026, 1, 1, tzinfo=UTC))
         scores = shop.release.score(CUSTOMERS[list(shop.release.columns)].to_numpy())
-        status, answer = ask(port, "GET", "/v1/customers/00123/tier")
+        status, answer = ask(port, "GET", "/v1/customers/00123/tier", key=key)
         assert (status, answer["tier"]) == (200, "gold")
         assert answer["expected_value"] == scores.expected_value[0]
         assert answer["p_churn"] == scores.p_churn[0]
-        assert ask(port, "POST", "/v1/tier", {"features": features_of("00123")}) == (
+        assert ask(port, "POST", "/v1/tier", {"features": features_of("00123")}, key) == (
             200,
             answer | {"customer_id": None},
         )
-        assert ask(port, "POST", "/v1/tiers", [{"customer_id": "x"}])[1][0]["status"] == (
+        assert ask(port, "POST", "/v1/tiers", [{"customer_id": "x"}], key)[1][0]["status"] == (
             "unknown_customer"
         )
-        assert ask(port, "GET", "/v1/customers/a%2Fb%20100%25/tier")[1]["tier"] == "silver"
-        assert ask(port, "GET", "/v1/customers/%FF/tier")[0] == 422
-        assert ask(port, "POST", "/v1/tier", {"x": "y" * 1_100_000})[0] == 413
-        assert ask(port, "PUT", "/v1/scheme")[0] == 405
-        assert 'tierwise_answers_total{status="ok",tier="gold"}' in ask(port, "GET", "/metrics")[1]
+        assert ask(port, "GET", "/v1/customers/a%2Fb%20100%25/tier", key=key)[1]["tier"] == "silver"
+        assert ask(port, "GET", "/v1/customers/%FF/tier", key=key)[0] == 422
+        assert ask(port, "POST", "/v1/tier", {"x": "y" * 1_100_000}, key)[0] == 413
+        assert ask(port, "PUT", "/v1/scheme", key=key)[0] == 405
+        assert ask(port, "GET", "/v1/scheme")[0] == 401
+        sleep(1.2)  # the workers look at the table of keys once a second
+        status, text = ask(port, "GET", "/metrics", key=ops)
+        assert 'tierwise_answers_total{status="ok",tier="gold"}' in text
     text = log.read_text()
-    assert f"curl http://127.0.0.1:{port}/v1/customers/CUSTOMER_ID/tier" in text
+    assert f"http://127.0.0.1:{port}/v1/customers/CUSTOMER_ID/tier" in text
     assert "00123" not in text
+    lines = [json.loads(line) for line in text.splitlines() if line.startswith("{")]
+    assert {line["status"] for line in lines} == {200, 401, 405, 413, 422}
+    assert all(set(line) <= set(AccessLine.__struct_fields__) for line in lines)
     assert not is_ready(port)
+    segments = sorted((state / "predictions").rglob("*.parquet"))
+    logged = pq.read_table(segments).to_pylist()
+    assert [row["tier"] for row in logged] == ["gold", "gold", None, "silver"]
 
 
 @pytest.mark.slow
@@ -109,7 +129,7 @@ def test_a_damaged_release_ends_the_server_with_the_reason(shop: Shop, tmp_path:
     folder = tmp_path / "releases" / shop.release.digest
     folder.mkdir(parents=True)
     (folder / "manifest.json").write_text("{}")
-    (tmp_path / "releases" / "current").write_text(shop.release.digest)
+    point_to(tmp_path / "releases", shop.release.digest)
     done = subprocess.run(
         [
             sys.executable,
@@ -146,7 +166,9 @@ def test_a_bento_is_built_and_answers(shop: Shop, tmp_path: Path):
     arguments = ["bentoml", "serve", str(bento), "--host", "127.0.0.1"]
     variables = {"TIERWISE_STATE": str(shop.state), **home}
     with started(arguments, tmp_path, tmp_path / "log", **variables) as port:
-        status, answer = ask(port, "GET", "/v1/customers/00123/tier")
+        key = add_key(shop.state / KEYS, "bento", "application", datetime(2026, 1, 1, tzinfo=UTC))
+        sleep(1.2)
+        status, answer = ask(port, "GET", "/v1/customers/00123/tier", key=key)
         assert (status, answer["tier"]) == (200, "gold")
 
 

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -15,29 +16,41 @@ from starlette.testclient import TestClient
 from features.errors import ReleaseError
 from serving import service
 from serving.current import load_current, read_current
+from serving.keys import KEYS, add_key
 from serving.predictor import Predictor
 from tests.serving.conftest import Shop
+from training.artifact import point_to
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIG = ROOT / "config.toml"
 FORBIDDEN = {"pandas", "mlflow", "sklearn", "torch", "ibis", "duckdb", "evidently", "pickle"}
 
 
-def served_client(state: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[TestClient]:
-    monkeypatch.setenv(service.STATE_VARIABLE, str(state))
-    monkeypatch.setenv(service.CONFIG_VARIABLE, str(CONFIG))
-    with TestClient(service.TierService.to_asgi()) as client:
-        yield client
+def served_client(state: Path) -> Iterator[TestClient]:
+    """The whole service on a state folder, asked with a key that may ask everything of customers."""
+    key = add_key(state / KEYS, "test", "application", datetime(2026, 1, 1, tzinfo=UTC))
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setenv(service.STATE_VARIABLE, str(state))
+        monkeypatch.setenv(service.CONFIG_VARIABLE, str(CONFIG))
+        made = service.TierService.to_asgi()
+        with TestClient(made, base_url="http://127.0.0.1", headers=bearer(key)) as client:
+            yield client
+
+
+def bearer(key: str) -> dict[str, str]:
+    return {"authorization": f"Bearer {key}"}
+
+
+@pytest.fixture(scope="module")
+def client(shop: Shop, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
+    state = tmp_path_factory.mktemp("served") / "state"
+    shutil.copytree(shop.state, state)
+    yield from served_client(state)
 
 
 @pytest.fixture
-def client(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> Iterator[TestClient]:
-    yield from served_client(shop.state, monkeypatch)
-
-
-@pytest.fixture
-def empty_client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[TestClient]:
-    yield from served_client(tmp_path, monkeypatch)
+def empty_client(tmp_path: Path) -> Iterator[TestClient]:
+    yield from served_client(tmp_path)
 
 
 def test_the_service_answers_as_the_application_does(client: TestClient, shop: Shop):
@@ -51,19 +64,24 @@ def test_the_service_answers_as_the_application_does(client: TestClient, shop: S
 
 
 @pytest.mark.parametrize("path", ["/livez", "/healthz", "/readyz"])
-def test_health_checks_are_bentoml_s(client: TestClient, path: str):
-    assert client.get(path).status_code == 200
+def test_health_checks_are_bentoml_s_and_need_no_key(client: TestClient, path: str):
+    answer = client.get(path, headers={"authorization": ""})
+    assert (answer.status_code, answer.text.strip()) == (200, "")
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert client.post(path).status_code == 405
 
 
-@pytest.mark.parametrize("path", ["/", "/docs.json", "/static_content/index.html"])
+@pytest.mark.parametrize("path", ["/", "/docs.json", "/schema.json", "/static_content/index.html"])
 def test_pages_of_bentoml_s_own_are_covered(client: TestClient, path: str):
+    assert client.get(path, headers={"authorization": ""}).status_code == 401
     answer = client.get(path)
     assert (answer.status_code, answer.json()["error"]["code"]) == (404, "no_such_path")
 
 
 def test_metrics_are_ours_and_only_ours(client: TestClient):
     client.get("/v1/customers/secret-person/tier")
-    text = client.get("/metrics").text
+    assert client.get("/metrics").status_code == 403
+    text = TestClient(service.application).get("/metrics").text
     assert "tierwise_requests_total" in text
     assert "bentoml" not in text
     assert "secret-person" not in text
@@ -80,10 +98,11 @@ def test_without_a_release_the_service_lives_but_is_not_ready(empty_client: Test
 def test_a_setting_that_is_not_there_keeps_the_service_from_being_ready(shop: Shop, tmp_path: Path):
     config = tmp_path / "config.toml"
     config.write_text("[serving]\nprot = 3000\n")
-    service.load_into(service.application, shop.state, config)
+    assert service.begin(shop.state, config) is None
     answer = TestClient(service.application).get("/v1/scheme")
     assert answer.status_code == 503
     assert "unknown key serving.prot" in answer.json()["error"]["found"]
+    assert TestClient(service.guard).get("/v1/scheme").status_code == 503
 
 
 @pytest.fixture
@@ -123,14 +142,12 @@ def test_a_pointer_that_leads_nowhere_is_refused(
         load_current(copied_state)
 
 
-def test_a_changed_release_is_refused_and_the_service_says_so(
-    copied_state: Path, shop: Shop, monkeypatch: pytest.MonkeyPatch
-):
+def test_a_changed_release_is_refused_and_the_service_says_so(copied_state: Path, shop: Shop):
     numbers = copied_state / "releases" / shop.release.digest / "release.json"
     numbers.write_text(numbers.read_text().replace("230.0", "130.0"))
     with pytest.raises(ReleaseError, match=r"release\.json has been changed"):
         load_current(copied_state)
-    for client in served_client(copied_state, monkeypatch):
+    for client in served_client(copied_state):
         assert client.get("/readyz").status_code == 503
         assert "has been changed" in client.get("/v1/scheme").json()["error"]["found"]
 
@@ -149,7 +166,7 @@ def test_a_release_under_another_digest_is_refused(copied_state: Path, shop: Sho
     other = "0" * 64
     releases = copied_state / "releases"
     (releases / shop.release.digest).rename(releases / other)
-    (releases / "current").write_text(other)
+    point_to(releases, other)
     with pytest.raises(ReleaseError, match="expected the digest that is the folder's name"):
         load_current(copied_state)
 
@@ -170,14 +187,17 @@ def imported_names(path: Path) -> set[str]:
 def test_serving_imports_neither_frames_nor_trackers(path: Path):
     names = imported_names(path)
     assert not {name.partition(".")[0] for name in names} & FORBIDDEN
-    assert {name for name in names if name.startswith("training")} <= {"training.release"}
+    assert {name for name in names if name.startswith("training")} <= {
+        "training.release",
+        "training.pointers",
+    }
 
 
 def test_only_the_service_module_and_nothing_pure_knows_bentoml():
     knowing = {
         path.name
         for path in (ROOT / "serving").glob("*.py")
-        if any(name.startswith("bentoml") for name in imported_names(path))
+        if any(name.startswith(("bentoml", "_bentoml")) for name in imported_names(path))
     }
     assert knowing == {"service.py"}
 
@@ -185,9 +205,10 @@ def test_only_the_service_module_and_nothing_pure_knows_bentoml():
 LOADED = """
 import sys
 from pathlib import Path
-from serving.service import application, load_into
-load_into(application, Path(sys.argv[1]), Path("config.toml"))
-heavy = ("mlflow", "torch", "ibis", "duckdb", "evidently", "transformers", "pyspark", "matplotlib")
+from serving.service import application, begin
+running = begin(Path(sys.argv[1]), Path("config.toml"))
+running.stop()
+heavy = ("pandas", "sklearn", "lightgbm", "mlflow", "torch", "ibis", "duckdb", "evidently", "transformers", "pyspark", "matplotlib")
 print(application.is_ready, *(name for name in heavy if name in sys.modules))
 """
 

@@ -139,7 +139,7 @@ def test_a_text_is_scored_as_lightgbm_s_own_wrapper_does(small_world: Any):
 
 
 def test_a_text_that_is_no_model_is_refused():
-    with pytest.raises(BoosterError, match="Unknown|format|rror|odel"):
+    with pytest.raises(BoosterError, match="number of classes"):
         TextBooster("no model")
 
 

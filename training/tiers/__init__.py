@@ -5,7 +5,8 @@ scheme), `guard` (held against realised value), `incumbent` (kept near the last 
 (on customers it was not learned from), `learn` and `risk` (all of it, for value and for churn).
 """
 
+from training.boundaries import cut_at_shares
 from training.tiers.learn import LearnedTiers, learn_tiers
-from training.tiers.shares import cut_at_shares, describe_tiers, serve_tiers
+from training.tiers.shares import describe_tiers, serve_tiers
 
 __all__ = ["LearnedTiers", "cut_at_shares", "describe_tiers", "learn_tiers", "serve_tiers"]

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.config import TierSettings
-from training.boundaries import TierBoundaries
+from training.boundaries import TierBoundaries, cut_at_shares
 from training.models.matrix import Array
 from training.tiers.cells import Cells, candidate_cuts, count_cells
 from training.tiers.certify import holm, rise_p_values
@@ -132,7 +132,8 @@ def learn_scheme(
     proposed = propose_scheme(score[learning], outcome[learning], limits, search, incumbent)
     if proposed.kept is None:
         return proposed
-    ids, boundaries = proposed.ids, proposed.boundaries
+    # shares are what was learned; the scores of everybody say where they lie
+    ids, boundaries = proposed.ids, cut_at_shares(score, proposed.shares)
     tier = boundaries.assign(score[~learning])
     p_values = rise_p_values(tier, outcome[~learning], len(ids))
     holds = holm(p_values, search.certification_level)

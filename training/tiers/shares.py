@@ -11,23 +11,10 @@ from dataclasses import replace
 import numpy as np
 
 from features.config import TierSettings
-from training.boundaries import Tier, TierBoundaries
+from training.boundaries import Tier, TierBoundaries, cut_at_shares
 from training.judge.evaluate import quota_tiers
 from training.models.matrix import Array
 from training.tiers.learn import LearnedTiers
-
-
-def cut_at_shares(expected_value: Array, shares: tuple[float, ...]) -> TierBoundaries:
-    """Return the boundaries that give each tier its share, bottom to top.
-
-    A boundary is an observed value; customers who tie with it all belong to the upper tier.
-
-    >>> cut_at_shares(np.arange(10.0), (0.7, 0.3)).cuts
-    (7.0,)
-    """
-    ranked = np.sort(expected_value)
-    below = np.round(np.cumsum(shares)[:-1] * len(ranked)).astype(int)
-    return TierBoundaries(tuple(float(ranked[min(n, len(ranked) - 1)]) for n in below))
 
 
 def serve_tiers(

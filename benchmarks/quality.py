@@ -14,6 +14,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from benchmarks.leaks import planted_leaks_refused
 from benchmarks.record import write_benchmark
 from features.cli import DEFAULT_CONFIG, DEFAULT_STATE, exit_with
 from features.config import Config, read_config
@@ -88,6 +89,7 @@ def main(arguments: list[str]) -> int:
         backtest = backtest_of(benchmark, config, DEFAULT_STATE)
         print(comparison_table(backtest))
         figures[benchmark.source] = figures_of(backtest, config.training.seed)
+    figures["leaks"] = {"refused_share": planted_leaks_refused()}
     write_benchmark("quality", figures, config.training.seed, DEFAULT_STATE)
     return 0
 

@@ -6,6 +6,7 @@ nor the number of threads can change the last bit of a feature.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -77,9 +78,8 @@ def within(rows: ir.Table, length: float, start: float = 0) -> ir.Value:
     A window of 7 days holds the ages 1 to 7; of a length that is no whole number, the day it
     ends in counts.
     """
-    elapsed = rows.age_days - 1
-    inside = elapsed < length + start
-    return inside & (elapsed >= start) if start else inside
+    inside = rows.age_days <= math.ceil(length + start)
+    return inside & (rows.age_days > math.ceil(start)) if start else inside
 
 
 def fits_history(window_days: int, snapshot: Snapshot) -> bool:

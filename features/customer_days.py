@@ -54,13 +54,14 @@ def build_customer_days(
         n_lines=lines.count(),
         **_sums_told(lines, told),
     )
-    days = days.mutate(age_days=age_days(days.day, snapshot))
+    made = {"age_days": age_days(days.day, snapshot)}
     if "product_id" in told:
-        days = days.mutate(n_products=days.n_products.nullif(0))
+        made["n_products"] = days.n_products.nullif(0)
     if "hour" in told:
         mean = days.hour_sum.cast("float64") / days.n_hours.nullif(0)
-        days = days.mutate(hour=mean.round().cast("int64")).drop("hour_sum", "n_hours")
-    return days.drop("day")
+        made["hour"] = mean.round().cast("int64")
+    kept = [name for name in days.columns if name not in {"day", "hour_sum", "n_hours", *made}]
+    return days.select(*kept, **made)
 
 
 def _sums_told(lines: ir.Table, told: frozenset[str]) -> dict[str, ir.Value]:
@@ -102,7 +103,7 @@ def add_neighbours(days: ir.Table) -> ir.Table:
         gap=days.previous_age - days.age_days,
         is_first=days.previous_age.isnull(),
         is_last=days.next_age.isnull(),
-    ).drop("next_age")
+    )
 
 
 def build_order_days(order_lines: ir.Table, snapshot: Snapshot, told: frozenset[str]) -> ir.Table:

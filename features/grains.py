@@ -81,8 +81,8 @@ def express_features(
     known = {feature.name for feature in FEATURES if _is_known(feature, snapshot, told)}
     parts = [_aggregate(grain, tables, snapshot, told, known) for grain in GRAINS]
     table, *others = (part for part in parts if part is not None)
-    for part in others:
-        table = table.left_join(part, "customer_id").drop("customer_id_right")
+    for i, part in enumerate(others):  # one chain of joins, for each nesting is compiled anew
+        table = table.left_join(part, "customer_id", rname=f"{{name}}_of_part_{i}")
     return table.select("customer_id", **{name: _column(table, name, known) for name in COLUMNS})
 
 

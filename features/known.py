@@ -24,6 +24,9 @@ SECONDS_A_DAY = 86_400
 EPOCH_ORDINAL = 719_163
 """1970-01-01 as a proleptic Gregorian ordinal."""
 
+N_FEW = 1_000
+"""Rows that are looked at to see which columns a source fills in."""
+
 OPTIONAL_COLUMNS = {
     "order_lines": (
         "order_id", "hour", "margin", "quantity", "discount", "product_id", "category", "channel",
@@ -89,17 +92,28 @@ def read_told(engine: Any, tables: Mapping[str, ir.Table], snapshot: Snapshot) -
     """
     told: set[str] = set()
     for name, columns in OPTIONAL_COLUMNS.items():
-        if name not in tables:
-            continue
-        rows = known_rows(tables[name], snapshot)
-        asked = [column for column in columns if column in rows.columns]
-        told |= {column for column in asked if _is_any(engine, rows.filter(rows[column].notnull()))}
+        if name in tables:
+            told |= _columns_told(engine, known_rows(tables[name], snapshot), columns)
     if "reviews" in tables and _is_any(engine, known_rows(tables["reviews"], snapshot)):
         told.add("reviews")
     if "interactions" in tables:
         kinds = known_rows(tables["interactions"], snapshot).select("kind").distinct()
         told |= set(engine.to_pyarrow(kinds)["kind"].to_pylist())
     return frozenset(told)
+
+
+def _columns_told(engine: Any, rows: ir.Table, columns: tuple[str, ...]) -> set[str]:
+    """Return the columns with a value: a few rows tell of most, the others are asked one by one."""
+    asked = [column for column in columns if column in rows.columns]
+    few = engine.to_pyarrow(rows.select(*asked, one=1).limit(N_FEW))
+    told = {column for column in asked if few[column].null_count < few.num_rows}
+    if few.num_rows < N_FEW:
+        return told
+    return told | {
+        column
+        for column in asked
+        if column not in told and _is_any(engine, rows.filter(rows[column].notnull()))
+    }
 
 
 def _is_any(engine: Any, rows: ir.Table) -> bool:

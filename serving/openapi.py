@@ -103,14 +103,20 @@ SCHEME: dict[str, Any] = {
 
 _ERRORS: dict[int, str] = {
     400: "The body is not JSON in UTF-8, or says a key twice.",
+    401: "No living API key was sent.",
+    403: "The key's role may not ask this, or the Host is not one the service goes by.",
     404: "No such customer.",
     405: "Another method was expected; the allow header names it.",
+    408: "The body was not there in time.",
     413: "The body or the batch is too large.",
     415: "The body is not application/json, or is compressed.",
     422: "A field is missing, unknown, of the wrong type or out of range; it is named.",
+    429: "Too many wrong keys; retry-after says when to come again.",
     500: "A fault of the service.",
-    503: "No release is loaded, or it has no look-up store.",
+    503: "No room, or no release or look-up store is loaded; retry-after says when to come again.",
 }
+_ANY_ROUTE = (401, 403, 405, 429, 500, 503)
+_ANY_BODY = (400, 408, 413, 415, 422)
 _ERROR_EXAMPLE: dict[str, Any] = {
     "error": {
         "code": "unknown_feature",
@@ -145,7 +151,17 @@ def build_openapi() -> dict[str, Any]:
             "/openapi.json": {"get": _document_operation()},
             "/metrics": {"get": _metrics_operation()},
         },
-        "components": {"schemas": components},
+        "security": [{"apiKey": []}],
+        "components": {
+            "schemas": components,
+            "securitySchemes": {
+                "apiKey": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "description": "An API key; its role decides which routes it may ask.",
+                }
+            },
+        },
     }
 
 
@@ -164,7 +180,7 @@ def _customer_operation() -> dict[str, Any]:
         "summary": "Tier of one known customer.",
         "description": "Features are those of the release's cutoff, from the look-up store.",
         "parameters": [identifier],
-        "responses": _responses(_json(_ref("TierAnswer"), examples), 404, 405, 422, 500, 503),
+        "responses": _responses(_json(_ref("TierAnswer"), examples), 404, 422),
     }
 
 
@@ -174,9 +190,7 @@ def _vector_operation() -> dict[str, Any]:
         "summary": "Tier of one feature vector.",
         "description": "For a customer whose features the caller has computed.",
         "requestBody": _body(_ref("TierRequest"), VECTOR),
-        "responses": _responses(
-            _json(_ref("TierAnswer"), {"ok": ANSWER}), 400, 405, 413, 415, 422, 500, 503
-        ),
+        "responses": _responses(_json(_ref("TierAnswer"), {"ok": ANSWER}), *_ANY_BODY),
     }
 
 
@@ -190,9 +204,7 @@ def _batch_operation() -> dict[str, Any]:
             "An unknown id is an answer with status unknown_customer, not an error."
         ),
         "requestBody": _body({"type": "array", "minItems": 1, "items": _ref("BatchItem")}, BATCH),
-        "responses": _responses(
-            _json(answers, {"both": [ANSWER, ANSWER, UNKNOWN]}), 400, 405, 413, 415, 422, 500, 503
-        ),
+        "responses": _responses(_json(answers, {"both": [ANSWER, ANSWER, UNKNOWN]}), *_ANY_BODY),
     }
 
 
@@ -201,7 +213,7 @@ def _scheme_operation() -> dict[str, Any]:
         "operationId": "getScheme",
         "summary": "The tiers in force.",
         "description": "Boundaries, shares and labels, and the feature names that POST bodies take.",
-        "responses": _responses(_json(_ref("Scheme"), {"two tiers": SCHEME}), 405, 500, 503),
+        "responses": _responses(_json(_ref("Scheme"), {"two tiers": SCHEME})),
     }
 
 
@@ -209,7 +221,7 @@ def _document_operation() -> dict[str, Any]:
     return {
         "operationId": "getOpenapi",
         "summary": "This document.",
-        "responses": _responses(_json({"type": "object"}, {}), 405, 500),
+        "responses": _responses(_json({"type": "object"}, {})),
     }
 
 
@@ -218,7 +230,7 @@ def _metrics_operation() -> dict[str, Any]:
     return {
         "operationId": "getMetrics",
         "summary": "Counters in Prometheus' text format; routes are templates, never paths.",
-        "responses": _responses(text, 405, 500),
+        "responses": _responses(text),
     }
 
 
@@ -239,7 +251,7 @@ def _body(schema: dict[str, Any], example: Any) -> dict[str, Any]:
 def _responses(content: dict[str, Any], *errors: int) -> dict[str, Any]:
     """Return a 200 with the content, and the errors that the route can answer."""
     found: dict[str, Any] = {"200": {"description": "The answer.", "content": content}}
-    for status in errors:
+    for status in sorted({*errors, *_ANY_ROUTE}):
         found[str(status)] = {
             "description": _ERRORS[status],
             "content": _json(_ref("ErrorBody"), {"error": _ERROR_EXAMPLE}),

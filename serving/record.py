@@ -104,7 +104,12 @@ class PredictionLog:
         self._waiting.append((self._clock(), answer, row))
 
     def start(self) -> None:
-        """Begin to write."""
+        """Begin to write.
+
+        Arrow is imported now: later, its import would stand between a request and its answer.
+        """
+        import pyarrow.parquet  # noqa: F401
+
         self._thread = threading.Thread(target=self._run, name="prediction-log", daemon=True)
         self._thread.start()
 

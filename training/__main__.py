@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from features.cli import Commands, exit_with
-from features.config import read_config
+from features.config import Config, check_settings, read_config
 from features.errors import EXIT_DONE, EXIT_WANTS_HUMAN, InputError
 from features.ingestion.source import read_source
 from features.progress import Progress
@@ -36,8 +36,9 @@ def run_train(given: Sequence[str]) -> int:
     arguments = parser.parse_args(given)
     config = read_config(arguments.config)
     if arguments.horizon_days is not None:
-        training = config.training.model_copy(update={"horizon_days": arguments.horizon_days})
-        config = config.model_copy(update={"training": training})
+        values = config.model_dump()
+        values["training"]["horizon_days"] = arguments.horizon_days
+        config = check_settings(Config, values, Path("--horizon-days"))
     tables = read_tables(arguments.state / "tables" / read_source(arguments.source).name)
     from training.cohort import CohortSource
     from training.record import record_training
@@ -59,8 +60,9 @@ def _standing(version: Version) -> Standing:
 
 @JOBS.add("promote")
 def run_promote(given: Sequence[str]) -> int:
-    """Judge the newest version against the champion and move the alias if it may."""
+    """Judge a version against the champion and move the alias if it may."""
     parser = JOBS.parser("promote")
+    parser.add_argument("--version", help="version to judge; default: the newest")
     parser.add_argument(
         "--replace-source", action="store_true", help="replace a champion of another source"
     )
@@ -69,13 +71,16 @@ def run_promote(given: Sequence[str]) -> int:
     from training.release import load_release
 
     registry = Registry(arguments.state)
-    versions = registry.versions()
-    if not versions:
+    versions = {version.number: version for version in registry.versions()}
+    challenger = versions.get(arguments.version or next(iter(versions), ""))
+    if challenger is None:
+        asked = f"version {arguments.version}" if arguments.version else "version"
         raise InputError(
-            "no version is registered; expected a trained release",
+            f"no {asked} is registered; expected a trained release"
+            + (f", such as {', '.join(versions)}" if versions else ""),
             "run: python -m training train --source datasets/SOURCE.toml",
         )
-    challenger, champion = versions[0], registry.champion()
+    champion = registry.champion()
     decision = decide_promotion(
         _standing(challenger),
         _standing(champion) if champion else None,

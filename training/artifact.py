@@ -95,7 +95,7 @@ def point_to(releases: Path, digest: str, act: Act = "promote") -> None:
             f"no release {digest[:12]} in {releases}; expected a folder of that name",
             "run: python -m training train",
         )
-    with hold_lock(releases / ".pointer.lock"):
+    with hold_lock(releases.parent / ".pointer.lock"):
         append_pointer(releases, digest, act, keys_beside(releases))
         write_durably(releases / CURRENT, f"{digest}\n".encode("ascii"))
 

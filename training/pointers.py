@@ -1,6 +1,6 @@
 """Which release is served: an append-only list of signed pointers, the last of which counts.
 
-Each line of ``releases/pointers.jsonl`` names a release by the digest of its manifest (and so every
+Each line of ``pointers.jsonl``, beside the folder of releases, names a release by the digest of its manifest (and so every
 byte of it), bears a number one above that of the line before, says whether it was a promotion or a
 rollback, and is signed. A release that nobody signed, one signed with another key, and an old list
 put back in the place of a newer one are all refused: the first two by the signature, the last by its
@@ -47,6 +47,11 @@ class Pointer:
         return f"tierwise pointer\n{self.number}\n{self.act}\n{self.digest}\n".encode()
 
 
+def path_of(releases: Path) -> Path:
+    """Return where the list of pointers to a folder of releases lies."""
+    return releases.parent / POINTERS
+
+
 def append_pointer(releases: Path, digest: str, act: Act, keys: Path) -> Pointer:
     """Sign the next pointer and add it to the list; the caller holds the lock.
 
@@ -61,7 +66,7 @@ def append_pointer(releases: Path, digest: str, act: Act, keys: Path) -> Pointer
         "act": act,
         "signature": sign(pointer.message(), keys).hex(),
     }
-    path = releases / POINTERS
+    path = path_of(releases)
     with path.open("ab") as file:
         file.seek(0, os.SEEK_END)
         if file.tell() and not path.read_bytes().endswith(b"\n"):
@@ -69,7 +74,7 @@ def append_pointer(releases: Path, digest: str, act: Act, keys: Path) -> Pointer
         file.write(json.dumps(line, sort_keys=True).encode() + b"\n")
         file.flush()
         os.fsync(file.fileno())
-    sync(releases)
+    sync(path.parent)
     return pointer
 
 
@@ -84,7 +89,7 @@ def read_pointer(releases: Path, keys: Path) -> Pointer:
     told = _read_lines(releases)
     if not told:
         raise ReleaseError(
-            f"no promoted release in {releases}; expected a signed pointer in {POINTERS}",
+            f"no promoted release in {releases}; expected a signed pointer in {path_of(releases)}",
             "train and promote one (make demo), or point --state at the right folder",
         )
     last = told[-1]
@@ -93,7 +98,7 @@ def read_pointer(releases: Path, keys: Path) -> Pointer:
         signature = bytes.fromhex(str(last["signature"]))
     except (LookupError, ValueError, TypeError) as cause:
         raise ReleaseError(
-            f"the last pointer of {releases / POINTERS} is not signed; expected a number, a digest, "
+            f"the last pointer of {path_of(releases)} is not signed; expected a number, a digest, "
             "an act and a signature",
             "promote again: python -m training promote",
         ) from cause
@@ -108,7 +113,7 @@ def read_digests(releases: Path) -> list[str]:
 
 def _read_lines(releases: Path) -> list[dict[str, Any]]:
     """Return the lines that are whole."""
-    path = releases / POINTERS
+    path = path_of(releases)
     try:
         if path.stat().st_size > LARGEST_BYTES:
             raise ReleaseError(

@@ -29,7 +29,7 @@ from training.models.booster import BoosterError
 from training.models.formulas import formula_from
 from training.models.matrix import Array, FeatureMatrix
 from training.models.model import Model
-from training.models.one_row import RowPredict, row_predict_of
+from training.models.one_row import RowPredict, row_predicts_of
 
 NUMBERS = "release.json"
 GOLDEN = "golden.json"
@@ -188,8 +188,11 @@ class RowScorer:
         self._release = release
         self._cuts = release.boundaries.cuts
         self._n_positive = release.columns.index("n_positive_days")
-        self._quick: RowPredict | None = row_predict_of(release.model)
-        if self._quick is not None and not self._agrees(release.golden_rows):
+        self._quick: RowPredict | None = None
+        for quick in row_predicts_of(release.model):
+            self._quick = quick
+            if self._agrees(release.golden_rows):
+                break
             self._quick = None
         self.is_quick = self._quick is not None
 

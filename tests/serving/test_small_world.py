@@ -17,7 +17,8 @@ from serving.application import Application, Limits
 from serving.current import load_current
 from serving.metrics import Metrics
 from training.models.booster import BoosterError, OneRow, TextBooster
-from training.models.one_row import row_predict_of
+from training.models.one_row import row_predicts_of
+from training.models.tree_table import TreeTable, UnsupportedTreesError
 from training.release import STORED_SCORES, Scores, load_release
 
 N_SINGLE = 40
@@ -115,7 +116,7 @@ def test_a_quick_form_that_disagrees_on_a_golden_row_is_not_used(small_world: An
     release = load_release(small_world.release_folder)
     assert not replace(release, golden_rows=np.empty((0, 0))).row_scorer().is_quick
     steeper = replace(release.model.mixture, mean=release.model.mixture.mean * (1 + 1e-15))
-    quick = row_predict_of(replace(release.model, mixture=steeper))
+    quick = next(row_predicts_of(replace(release.model, mixture=steeper)))
     scorer = release.row_scorer()
     scorer._quick = quick
     assert not scorer._agrees(release.golden_rows)
@@ -132,10 +133,33 @@ def test_a_text_is_scored_as_lightgbm_s_own_wrapper_does(small_world: Any):
             own = lightgbm.Booster(model_str=booster.model_to_string())
             expected = own.predict(values, raw_score=True, num_threads=1)
             assert np.array_equal(booster.predict(values, raw_score=True, num_threads=1), expected)
-            one = OneRow([booster])
-            for row, score in zip(values, expected, strict=True):
-                one.row[:] = row
-                assert one.predict() == [score]
+            for one in (OneRow([booster]), TreeTable([booster])):
+                for row, score in zip(values, expected, strict=True):
+                    one.row[:] = row
+                    assert one.predict() == [score]
+
+
+def test_trees_that_a_table_cannot_hold_are_left_to_lightgbm():
+    lightgbm = pytest.importorskip("lightgbm")
+    rng = np.random.default_rng(1)
+    values = rng.normal(size=(500, 3))
+    made = lightgbm.Dataset(values, values.sum(axis=1))
+    settings = {"num_leaves": 31, "verbose": -1, "num_threads": 1}
+    booster = TextBooster(lightgbm.train(settings, made, 3).model_to_string())
+    with pytest.raises(UnsupportedTreesError, match="a tree that is too large"):
+        TreeTable([booster])
+    one = OneRow([booster])
+    one.row[:] = values[0]
+    expected = booster.predict(values[:1], raw_score=True, num_threads=1)
+    assert one.predict() == expected.tolist()
+
+
+def test_an_infinite_value_is_left_to_lightgbm(small_world: Any):
+    model = load_release(small_world.release_folder).model
+    table = TreeTable(model.members.trees["active"].boosters)
+    table.row[:] = np.inf
+    with pytest.raises(UnsupportedTreesError, match="an infinite value"):
+        table.predict()
 
 
 def test_a_text_that_is_no_model_is_refused():

@@ -143,7 +143,7 @@ def unsign(place: Place) -> None:
 def forge(place: Place) -> None:
     unsign(place)
     line = {"number": 9, "digest": place.second.digest, "act": "promote", "signature": "00" * 64}
-    with (place.releases / POINTERS).open("a") as file:
+    with (place.state / POINTERS).open("a") as file:
         file.write(json.dumps(line) + "\n")
 
 
@@ -157,9 +157,9 @@ def sign_with_another_key(place: Place) -> None:
 def move_signature(place: Place) -> None:
     """Another digest under a good signature."""
     unsign(place)
-    line = json.loads((place.releases / POINTERS).read_text().splitlines()[-1])
+    line = json.loads((place.state / POINTERS).read_text().splitlines()[-1])
     line["digest"] = place.second.digest
-    (place.releases / POINTERS).write_text(json.dumps(line) + "\n")
+    (place.state / POINTERS).write_text(json.dumps(line) + "\n")
 
 
 def remove_public_key(place: Place) -> None:
@@ -179,11 +179,11 @@ def test_what_nobody_with_the_key_signed_is_refused(place: Place, attack: object
 
 
 def test_an_old_pointer_put_back_is_refused_also_after_a_restart(place: Place):
-    old = (place.releases / POINTERS).read_bytes()
+    old = (place.state / POINTERS).read_bytes()
     place.begin()
     point_to(place.releases, place.second.digest)
     place.watch.look()
-    (place.releases / POINTERS).write_bytes(old)
+    (place.state / POINTERS).write_bytes(old)
     (place.releases / "current").write_text(place.first.digest)
     place.watch.look()
     assert place.served == place.second.digest[:12]
@@ -226,7 +226,7 @@ def test_the_private_key_is_for_its_owner_only(place: Place):
 
 
 def test_a_line_cut_short_by_a_kill_has_never_counted(place: Place):
-    with (place.releases / POINTERS).open("ab") as file:
+    with (place.state / POINTERS).open("ab") as file:
         file.write(b'{"number": 2, "dig')
     assert read_pointer(place.releases, place.state / "keys").number == 1
     point_to(place.releases, place.second.digest)

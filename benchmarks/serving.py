@@ -33,8 +33,9 @@ from benchmarks.load import HOST, http_request, run_fixed_rate, run_wrk
 from benchmarks.record import write_benchmark
 from features.cli import build_parser, exit_with
 from features.config import Config
-from features.errors import InputError
+from features.errors import InputError, TierwiseError
 from features.progress import Progress
+from serving.current import read_current
 from serving.keys import KEYS, add_key
 from training.release import Release, load_current
 
@@ -104,11 +105,19 @@ class Server:
 def build_world(state: Path) -> World:
     """Return a simulated shop with its release; made once and kept in `state`."""
     features = state / "features.parquet"
-    if not features.is_file():
+    if not (features.is_file() and _is_promoted(state)):
         shutil.rmtree(state, ignore_errors=True)
         _train(state).to_parquet(features)
     key = add_key(state / KEYS, f"bench {os.getpid()}", "application", datetime.now(UTC))
     return World(state, load_current(state / "releases"), pd.read_parquet(features), key)
+
+
+def _is_promoted(state: Path) -> bool:
+    try:
+        read_current(state)
+    except TierwiseError:
+        return False
+    return True
 
 
 def _train(state: Path) -> pd.DataFrame:

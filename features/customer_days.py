@@ -89,9 +89,10 @@ def add_neighbours(days: ir.Table) -> ir.Table:
     Returns
     -------
     ibis table
-        The customer-days with ``previous_age`` and ``second_previous_age`` (``age_days`` of the
-        customer's order day before this one and of the one before that, null where there is
-        none); ``gap`` (days since the previous one); ``is_first`` and ``is_last``.
+        The customer-days with ``previous_age``, ``second_previous_age`` and ``next_age``
+        (``age_days`` of the customer's order day before this one, of the one before that and of
+        the one after, null where there is none); ``gap`` (days since the previous one);
+        ``is_first`` and ``is_last``.
     """
     in_time = ibis.window(group_by="customer_id", order_by=ibis.desc("age_days"))
     days = days.mutate(

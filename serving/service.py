@@ -123,12 +123,12 @@ def settle_collector() -> None:
 
 
 def end_with_parent() -> None:
-    """Ask Linux to stop this worker when its parent dies, even of kill -9.
+    """Ask Linux to end this worker at once when its parent dies, even of kill -9.
 
     A worker that outlived its parent would keep the port, and the next start would fail.
     """
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(signal.SIGTERM))
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(signal.SIGKILL))
 
 
 def drain_first(seconds: float) -> None:

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from features.grains import definitions
 from features.catalogue import (
     COLUMNS,
     FEATURES,
@@ -17,6 +16,7 @@ from features.catalogue import (
     schema_digest,
 )
 from features.errors import InputError
+from features.grains import definitions
 
 GLOSSARY = Path(__file__).resolve().parents[2] / "docs" / "glossary.md"
 MAIN_TERMS = {

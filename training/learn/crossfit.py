@@ -49,7 +49,7 @@ TREE_PARAMETERS = {
     "extra_trees": True,  # random thresholds: better probabilities on every shop measured
     "deterministic": True,
     "force_row_wise": True,
-    "monotone_constraints_method": "intermediate",
+    "monotone_constraints_method": "basic",  # the others let joint moves slip through
     "tweedie_variance_power": TWEEDIE_POWER,
 }
 MONOTONE = {feature.name: feature.monotone for feature in FEATURES} | {

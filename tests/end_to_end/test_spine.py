@@ -51,7 +51,9 @@ def release_digests(state: Path) -> set[str]:
 def test_the_release_of_the_small_shop_is_served_and_its_tiers_are_in_order(small_world: Any):
     release = load_current(small_world.state / "releases")
     assert release.digest == load_release(small_world.release_folder).digest
-    assert [tier.id for tier in release.tiers] == ["regular", "silver", "gold", "diamond"]
+    # a shop of 1,200 customers is too small to certify a diamond tier, and the release says so
+    assert [tier.id for tier in release.tiers] == ["regular", "silver", "gold"]
+    assert "diamond" in str(release.lineage["tiers"]["merges"])
     for lower, upper in pairwise(release.tiers):
         assert lower.boundary_below < upper.boundary_below
 

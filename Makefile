@@ -85,8 +85,9 @@ test: setup ## every test but the slow ones (ARGS="tests/features -k window")
 test-slow: setup ## the tests that play whole parts through
 	$(RUN) -m pytest -m slow $(ARGS)
 
-harden: setup ## bad input, broken files and mutants in full (some ten minutes)
+harden: setup ## bad input, mutants, and the service under attack, in full (long)
 	$(RUN) -m pytest -m harden -n 2 $(ARGS)
+	TIERWISE_HARDEN=full $(RUN) -m pytest -m slow tests/serving/test_harden.py
 
 bench-%: setup ## make the figures of benchmarks/NAME.py: state/bench/NAME.json
 	$(RUN) -m benchmarks.$(subst -,_,$*) $(ARGS)

@@ -1,4 +1,4 @@
-"""The jobs of training: ``python -m training train | promote | score | tiers``.
+"""The jobs of training: ``python -m training train | promote | rollback | score | tiers``.
 
 Libraries that take seconds to import are imported by the job that needs them.
 """
@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 
 from features.cli import Commands, exit_with
 from features.config import Config, check_settings, read_config
-from features.errors import EXIT_DONE, EXIT_WANTS_HUMAN, InputError
+from features.errors import EXIT_DONE, EXIT_WANTS_HUMAN, ConfigError, InputError
 from features.ingestion.source import read_source
 from features.progress import Progress
 from features.tables import read_tables
-from training.artifact import RELEASES, point_to
+from training.artifact import RELEASES, point_to, roll_back
 from training.promote import Standing, decide_promotion
 
 if TYPE_CHECKING:
@@ -38,7 +38,10 @@ def run_train(given: Sequence[str]) -> int:
     if arguments.horizon_days is not None:
         values = config.model_dump()
         values["training"]["horizon_days"] = arguments.horizon_days
-        config = check_settings(Config, values, Path("--horizon-days"))
+        try:
+            config = check_settings(Config, values, Path("--horizon-days"))
+        except ConfigError as cause:
+            raise InputError(cause.found, "give a --horizon-days within its bounds") from cause
     tables = read_tables(arguments.state / "tables" / read_source(arguments.source).name)
     from training.cohort import CohortSource
     from training.record import record_training
@@ -93,6 +96,15 @@ def run_promote(given: Sequence[str]) -> int:
     load_release(arguments.state / RELEASES / challenger.digest)
     registry.set_champion(challenger)
     point_to(arguments.state / RELEASES, challenger.digest)
+    return EXIT_DONE
+
+
+@JOBS.add("rollback")
+def run_rollback(given: Sequence[str]) -> int:
+    """Serve the release that was served before the last promotion; needs no registry."""
+    arguments = JOBS.parser("rollback").parse_args(given)
+    digest = roll_back(arguments.state / RELEASES)
+    print(f"release {digest[:12]} is served again; the service follows within seconds")
     return EXIT_DONE
 
 

@@ -129,6 +129,7 @@ def test_the_thread_writes_by_itself_and_what_is_left_at_the_end(shop: Shop, tmp
 
 WRITER = """
 import sys
+import time
 from pathlib import Path
 from serving.record import LogSettings, PredictionLog
 from serving.schemas import TierAnswer
@@ -141,6 +142,7 @@ log.start()
 print("ready", flush=True)
 while True:
     log.add(answer, None)
+    time.sleep(0.0002)
 """
 
 
@@ -152,7 +154,10 @@ def test_a_kill_at_any_moment_leaves_only_whole_segments(tmp_path: Path):
         )
         assert process.stdout is not None
         process.stdout.readline()
-        sleep(1.0 + 0.137 * number)
+        before, deadline = len(list(tmp_path.rglob("*.parquet"))), monotonic() + 60
+        while len(list(tmp_path.rglob("*.parquet"))) <= before and monotonic() < deadline:
+            sleep(0.02)
+        sleep(0.137 * number)
         process.send_signal(signal.SIGKILL)
         process.wait()
     segments = list(tmp_path.rglob("*.parquet"))

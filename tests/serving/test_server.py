@@ -85,12 +85,22 @@ def is_ready(port: int) -> bool:
         return False
 
 
+def read_first_key(log: Path) -> str:
+    """Wait for the greeting, which follows the first answer of readyz, and return its key."""
+    deadline = monotonic() + START_SECONDS
+    while not (found := set(re.findall(r"tw_[\w-]+", log.read_text()))):
+        assert monotonic() < deadline, log.read_text()
+        sleep(0.1)
+    (key,) = found
+    return key
+
+
 @pytest.mark.slow
 def test_the_server_answers_over_http_as_the_release_does_offline(shop: Shop, tmp_path: Path):
     log = tmp_path / "log"
     state = Path(shutil.copytree(shop.state, tmp_path / "state"))
     with started(["serving", "--state", str(state)], ROOT, log) as port:
-        (key,) = set(re.findall(r"tw_[\w-]+", log.read_text()))
+        key = read_first_key(log)
         ops = add_key(state / KEYS, "prometheus", "ops", datetime(2026, 1, 1, tzinfo=UTC))
         scores = shop.release.score(CUSTOMERS[list(shop.release.columns)].to_numpy())
         status, answer = ask(port, "GET", "/v1/customers/00123/tier", key=key)

@@ -92,7 +92,11 @@ def test_setup_takes_the_installer_from_the_pins(clone: Path):
         (["bench-two-words"], ".venv/bin/python -m benchmarks.two_words"),
         (["test", "ARGS=tests/features"], ".venv/bin/python -m pytest -n 2 --dist loadfile tests/features"),
         (["test-slow"], ".venv/bin/python -m pytest -m slow"),
-        (["harden"], ".venv/bin/python -m pytest -m harden -n 2"),
+        (
+            ["harden"],
+            ".venv/bin/python -m pytest -m harden -n 2 \n"
+            "TIERWISE_HARDEN=full .venv/bin/python -m pytest -m slow tests/serving/test_harden.py",
+        ),
     ],
 )  # fmt: skip
 def test_each_target_runs_the_command_a_user_would_type(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import re
 import shutil
@@ -198,3 +199,8 @@ def json_bytes(value: Any) -> bytes:
     """Return canonical JSON: sorted keys, no NaN."""
     text = json.dumps(value, ensure_ascii=False, sort_keys=True, indent=1, allow_nan=False)
     return text.encode()
+
+
+def finite_or_none(value: float) -> float | None:
+    """Return a number as JSON can hold it: None where it is infinite or missing."""
+    return value if math.isfinite(value) else None

@@ -10,61 +10,36 @@ from __future__ import annotations
 
 import json
 import math
-from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import date
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from features.errors import ReleaseError
 from features.snapshot import Snapshot
-from training.artifact import current_release, json_bytes, read_files, write_files
+from training.artifact import (
+    current_release,
+    finite_or_none,
+    json_bytes,
+    read_files,
+    write_files,
+)
 from training.boundaries import Tier, TierBoundaries
+from training.golden import golden_answers, golden_rows_of, reproduces_golden
 from training.models.blend import blend_from
 from training.models.booster import BoosterError
 from training.models.formulas import formula_from
 from training.models.matrix import Array, FeatureMatrix
 from training.models.model import Model
-from training.models.one_row import RowPredict, row_predicts_of
+from training.row_score import RowScorer
+from training.scores import NO_TIER, SMALLEST_P_ACTIVE, STORED_SCORES, Scores
 
 NUMBERS = "release.json"
 GOLDEN = "golden.json"
 TREES = "trees"
-N_GOLDEN = 24
-NO_TIER = -1
-SMALLEST_P_ACTIVE = 1e-9
-STRETCHES = (1.0, 2.7, 0.3)
-STORED_SCORES = ("expected_value", "p_churn", "value_at_risk", "tier")
-"""What a look-up keeps of each customer's scores, in the order of `RowScore`."""
-
-
-@dataclass(frozen=True)
-class Scores:
-    """What a release says of each customer; arrays (n,).
-
-    Attributes
-    ----------
-    expected_value : array
-        Expected net value in the outcome window, currency.
-    p_churn : array
-        Probability of no positive net value in the outcome window.
-    value_if_active : array
-        Expected net value given activity, currency.
-    value_at_risk : array
-        p_churn * value_if_active, currency.
-    tier : int array
-        0 at the bottom; `NO_TIER` where there is too little data.
-    """
-
-    expected_value: Array
-    p_churn: Array
-    value_if_active: Array
-    value_at_risk: Array
-    tier: NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -163,74 +138,6 @@ class Release:
         )
 
 
-class RowScore(NamedTuple):
-    """What a release says of one customer: the fields of `Scores`, each a number."""
-
-    expected_value: float
-    p_churn: float
-    value_at_risk: float
-    tier: int
-
-
-class RowScorer:
-    """Scores one row at a time, bit for bit as `Release.score`; one instance belongs to one thread.
-
-    Where the model has a quick form for one row, and this form gives the answers of `Release.score`
-    to the last bit on the golden rows as they are, stretched and shrunk, it is used.
-
-    Attributes
-    ----------
-    is_quick : bool
-        Whether the quick form is in use.
-    """
-
-    def __init__(self, release: Release) -> None:
-        self._release = release
-        self._cuts = release.boundaries.cuts
-        self._n_positive = release.columns.index("n_positive_days")
-        self._quick: RowPredict | None = None
-        for quick in row_predicts_of(release.model):
-            self._quick = quick
-            if self._agrees(release.golden_rows):
-                break
-            self._quick = None
-        self.is_quick = self._quick is not None
-
-    def score(self, row: Array) -> RowScore:
-        """Score one row in the order of the release's columns, (len(columns),)."""
-        if self._quick is not None:
-            try:
-                value, p_active = self._quick(row)
-            except ArithmeticError:
-                return self._slowly(row)
-            p_churn = 1.0 - p_active
-            value_at_risk = p_churn * (value / max(p_active, SMALLEST_P_ACTIVE))
-            enough = row[self._n_positive] >= self._release.minimum_orders
-            tier = bisect_right(self._cuts, value) if enough else NO_TIER
-            return RowScore(value, p_churn, value_at_risk, tier)
-        return self._slowly(row)
-
-    def _slowly(self, row: Array) -> RowScore:
-        with np.errstate(all="ignore"):
-            scores = self._release.score(row[np.newaxis])
-        return RowScore(
-            float(scores.expected_value[0]),
-            float(scores.p_churn[0]),
-            float(scores.value_at_risk[0]),
-            int(scores.tier[0]),
-        )
-
-    def _agrees(self, rows: Array) -> bool:
-        """Whether both forms give the same bits on rows as they are, stretched and shrunk."""
-        if not len(rows):
-            return False
-        return all(
-            repr(self.score(row)) == repr(self._slowly(row))
-            for factor in STRETCHES
-            for row in rows * factor
-        )
-
-
 _NEVER_MISSING = (
     "n_order_days",
     "days_since_last_order",
@@ -258,7 +165,7 @@ def write_release(release: Release, golden_rows: Array, releases: Path) -> Relea
     files = {f"{TREES}/{name}": text.encode() for name, text in release.model.to_texts().items()}
     files[NUMBERS] = json_bytes(_to_numbers(release))
     reloaded = _from_parts(json.loads(files[NUMBERS]), _texts_of(files))
-    files[GOLDEN] = json_bytes(_golden(reloaded, golden_rows))
+    files[GOLDEN] = json_bytes(golden_answers(reloaded, golden_rows))
     digest = write_files(files, releases)
     return replace(reloaded, digest=digest, golden_rows=np.array(golden_rows, dtype=np.float64))
 
@@ -279,8 +186,8 @@ def load_release(folder: Path) -> Release:
     try:
         release = replace(_from_parts(json.loads(files[NUMBERS]), _texts_of(files)), digest=digest)
         golden = json.loads(files[GOLDEN])
-        release = replace(release, golden_rows=_rows_of(golden))
-        reproduced = _reproduces(release, golden)
+        release = replace(release, golden_rows=golden_rows_of(golden))
+        reproduced = reproduces_golden(release, golden)
     except (ValueError, LookupError, TypeError, AttributeError, BoosterError) as cause:
         raise ReleaseError(
             f"{folder} cannot be read ({type(cause).__name__}: {cause}); expected a whole release",
@@ -308,7 +215,7 @@ def load_current(releases: Path) -> Release:
 def _to_numbers(release: Release) -> dict[str, Any]:
     tiers = [asdict(tier) for tier in release.tiers]
     for tier in tiers:
-        tier["boundary_below"] = _finite_or_none(tier["boundary_below"])
+        tier["boundary_below"] = finite_or_none(tier["boundary_below"])
     return {
         "source": release.source,
         "currency": release.currency,
@@ -350,45 +257,9 @@ def _from_parts(numbers: Mapping[str, Any], texts: Mapping[str, str]) -> Release
     )
 
 
-def _golden(release: Release, rows: Array) -> dict[str, Any]:
-    scores = release.score(rows)
-    return {
-        "features": [[_finite_or_none(value) for value in row] for row in rows.tolist()],
-        "expected_value": scores.expected_value.tolist(),
-        "p_churn": scores.p_churn.tolist(),
-        "tier": scores.tier.tolist(),
-    }
-
-
-def _reproduces(release: Release, golden: Mapping[str, Any]) -> bool:
-    scores = release.score(release.golden_rows)
-    return (
-        np.array_equal(scores.expected_value, golden["expected_value"])
-        and np.array_equal(scores.p_churn, golden["p_churn"])
-        and np.array_equal(scores.tier, golden["tier"])
-    )
-
-
-def _rows_of(golden: Mapping[str, Any]) -> Array:
-    rows = [[np.nan if value is None else value for value in row] for row in golden["features"]]
-    return np.array(rows, dtype=np.float64)
-
-
-def golden_sample(expected_value: Array) -> NDArray[np.int64]:
-    """Return the rows to keep as golden: evenly spread over the ranking, ends included."""
-    order = np.argsort(expected_value, kind="stable")
-    places = np.linspace(0, len(order) - 1, min(N_GOLDEN, len(order))).round().astype(int)
-    rows: NDArray[np.int64] = order[places].astype(np.int64)
-    return rows
-
-
 def _texts_of(files: Mapping[str, bytes]) -> dict[str, str]:
     return {
         name.removeprefix(f"{TREES}/"): content.decode()
         for name, content in files.items()
         if name.startswith(f"{TREES}/")
     }
-
-
-def _finite_or_none(value: float) -> float | None:
-    return value if math.isfinite(value) else None

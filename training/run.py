@@ -15,12 +15,13 @@ from training.artifact import RELEASES
 from training.backtest import FIT_WEIGHT, JUDGE_WEIGHT, LEARNED, Backtest, run_backtest
 from training.boundaries import Tier
 from training.cohort import CohortSource
+from training.golden import golden_sample
 from training.learn.baselines import fit_baselines
 from training.learn.fit import Lesson, fit_blend, gather
 from training.lineage import describe_lineage
 from training.models.matrix import Array
 from training.models.model import Model
-from training.release import Release, golden_sample, write_release
+from training.release import Release, write_release
 from training.split import TrainingPlan, plan_training
 from training.tiers import (
     LearnedTiers,

@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 
 from features.online import write_online
-from training.release import NO_TIER, STORED_SCORES, Release
+from training.release import Release
+from training.scores import NO_TIER, STORED_SCORES
 
 HEADERS = {
     "en": {

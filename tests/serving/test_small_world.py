@@ -19,7 +19,8 @@ from serving.metrics import Metrics
 from training.models.booster import BoosterError, OneRow, TextBooster
 from training.models.one_row import row_predicts_of
 from training.models.tree_table import TreeTable, UnsupportedTreesError
-from training.release import STORED_SCORES, Scores, load_release
+from training.release import load_release
+from training.scores import STORED_SCORES, Scores
 
 N_SINGLE = 40
 

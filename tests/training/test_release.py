@@ -14,14 +14,9 @@ import pytest
 
 from features.errors import ReleaseError
 from training.artifact import CURRENT, MANIFEST, current_release, point_to, read_files, write_files
-from training.release import (
-    NO_TIER,
-    Release,
-    golden_sample,
-    load_current,
-    load_release,
-    write_release,
-)
+from training.golden import golden_sample
+from training.release import Release, load_current, load_release, write_release
+from training.scores import NO_TIER
 
 
 @pytest.fixture

@@ -1,0 +1,50 @@
+"""What a release says of its customers, many at a time or one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.models.matrix import Array
+
+NO_TIER = -1
+SMALLEST_P_ACTIVE = 1e-9
+STORED_SCORES = ("expected_value", "p_churn", "value_at_risk", "tier")
+"""What a look-up keeps of each customer's scores, in the order of `RowScore`."""
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What a release says of each customer; arrays (n,).
+
+    Attributes
+    ----------
+    expected_value : array
+        Expected net value in the outcome window, currency.
+    p_churn : array
+        Probability of no positive net value in the outcome window.
+    value_if_active : array
+        Expected net value given activity, currency.
+    value_at_risk : array
+        p_churn * value_if_active, currency.
+    tier : int array
+        0 at the bottom; `NO_TIER` where there is too little data.
+    """
+
+    expected_value: Array
+    p_churn: Array
+    value_if_active: Array
+    value_at_risk: Array
+    tier: NDArray[np.int64]
+
+
+class RowScore(NamedTuple):
+    """What a release says of one customer: the fields of `Scores`, each a number."""
+
+    expected_value: float
+    p_churn: float
+    value_at_risk: float
+    tier: int

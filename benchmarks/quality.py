@@ -24,7 +24,7 @@ from features.snapshot import Snapshot
 from features.tables import read_tables
 from training.backtest import Backtest, run_backtest
 from training.cohort import CohortSource
-from training.judge.evaluate import bootstrap_standard_errors
+from training.judge.resample import bootstrap_standard_errors
 from training.report import comparison_table
 
 ERROR_DRAWS = 200

@@ -13,8 +13,9 @@ from features.config import TierSettings
 from training.assign import AssignmentPolicy, Standing, assign_tiers
 from training.backtest import LEARNED, Backtest
 from training.boundaries import TierBoundaries
-from training.judge.evaluate import eta_squared, eta_squared_quota, paired_bootstrap, quota_tiers
+from training.judge.evaluate import eta_squared, eta_squared_quota, quota_tiers
 from training.judge.ranking import CAP_QUANTILE
+from training.judge.resample import paired_bootstrap
 from training.models.matrix import Array
 from training.tiers import cut_at_shares, learn_tiers
 from training.tiers.cells import candidate_cuts, count_cells

@@ -8,13 +8,8 @@ from features.config import TrainingSettings
 from features.progress import Progress
 from features.snapshot import Snapshot
 from training.cohort import Cohort, CohortSource
-from training.judge.evaluate import (
-    Difference,
-    Skill,
-    evaluate_predictions,
-    paired_bootstrap,
-    permutation_skill,
-)
+from training.judge.evaluate import evaluate_predictions
+from training.judge.resample import Difference, Skill, paired_bootstrap, permutation_skill
 from training.learn.baselines import fit_baselines
 from training.learn.fit import Fitted, fit_blend, gather
 from training.models.model import Model, Prediction

@@ -9,14 +9,10 @@ from sklearn.metrics import roc_auc_score
 
 from features.errors import InputError
 from training.judge.evaluate import (
-    Difference,
-    Skill,
     auc_active,
-    bootstrap_standard_errors,
     brier,
     capture_top10,
     decile_mape,
-    draw_counts,
     ece,
     eta_squared,
     eta_squared_quota,
@@ -24,13 +20,19 @@ from training.judge.evaluate import (
     level_bias,
     mae,
     ngini,
-    paired_bootstrap,
-    permutation_skill,
     quota_tiers,
     rmse,
     spearman,
 )
 from training.judge.ranking import METRICS, Ranking
+from training.judge.resample import (
+    Difference,
+    Skill,
+    bootstrap_standard_errors,
+    draw_counts,
+    paired_bootstrap,
+    permutation_skill,
+)
 
 
 def _cohort(n: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

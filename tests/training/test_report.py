@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from training.judge.evaluate import Difference
+from training.judge.resample import Difference
 from training.report import comparison_table, tier_table
 
 

@@ -7,53 +7,20 @@ anything that ranks. A metric that does not exist on the data (nobody bought, sa
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from features.errors import InputError
 from training.judge.ranking import (
     METRICS,
     TIER_SHARES,
-    FloatArray,
     IntArray,
-    Metric,
     Ranking,
     between_over_total,
     positive_cap,
     quota_ends,
 )
-
-
-@dataclass(frozen=True)
-class Difference:
-    """A paired difference a - b with its bootstrap error and 95 % interval."""
-
-    value: float
-    standard_error: float
-    lower95: float
-    upper95: float
-
-
-@dataclass(frozen=True)
-class Skill:
-    """Whether a score ranks customers better than chance."""
-
-    ngini: float
-    p_value: float
-    """Share of random orders that rank at least as well."""
-    lower95: float
-    """2.5 % quantile of the nGini over bootstrap draws of customers."""
-
-    @property
-    def has_skill(self) -> bool:
-        """True if the order is better than chance (p < .05) and surely above it (lower95 > 0)."""
-        return self.p_value < 0.05 and self.lower95 > 0
-
-
-# ---- the metrics, customers counted once -------------------------------------------------------
 
 
 def ngini(y: ArrayLike, score: ArrayLike) -> float:
@@ -187,96 +154,8 @@ def evaluate_predictions(
     """
     return {
         name: METRICS[name](ranking, ranking.once)
-        for name, ranking in _rankings(y, value, p_active).items()
+        for name, ranking in rankings_of(y, value, p_active).items()
     }
-
-
-# ---- bootstrap and permutation -----------------------------------------------------------------
-
-
-def paired_bootstrap(
-    y: ArrayLike,
-    a: ArrayLike,
-    b: ArrayLike,
-    metric: str = "ngini",
-    *,
-    draws: int = 1000,
-    seed: int = 0,
-) -> Difference:
-    """Return metric(a) - metric(b) with its error, resampling customers, the same for both.
-
-    Draws on which the metric is undefined are left out.
-
-    Parameters
-    ----------
-    y, a, b : array_like
-        Outcome and the two scores (values, or probabilities for auc_active, brier and ece).
-    metric : str
-        A name of ``METRICS``.
-    draws, seed : int
-        Number of resamples; seed of their generator.
-    """
-    of = _metric(metric)
-    first, second = Ranking.of(y, a), Ranking.of(y, b)
-    differences = np.array(
-        [of(first, n) - of(second, n) for n in draw_counts(first.y.size, draws, seed)]
-    )
-    low, high = _interval(differences)
-    return Difference(
-        value=of(first, first.once) - of(second, second.once),
-        standard_error=_deviation(differences),
-        lower95=low,
-        upper95=high,
-    )
-
-
-def bootstrap_standard_errors(
-    y: ArrayLike,
-    value: ArrayLike,
-    p_active: ArrayLike | None = None,
-    *,
-    draws: int = 1000,
-    seed: int = 0,
-) -> dict[str, float]:
-    """Return the bootstrap standard error, over customers, of every metric of one model."""
-    rankings = _rankings(y, value, p_active)
-    n = next(iter(rankings.values())).y.size
-    drawn = np.array(
-        [
-            [METRICS[name](ranking, counts) for name, ranking in rankings.items()]
-            for counts in draw_counts(n, draws, seed)
-        ]
-    )
-    return {name: _deviation(drawn[:, i]) for i, name in enumerate(rankings)}
-
-
-def permutation_skill(y: ArrayLike, value: ArrayLike, *, draws: int = 1000, seed: int = 0) -> Skill:
-    """Test a ranking against chance: permuted outcomes, and the bootstrap bound of its nGini.
-
-    A constant score, or outcomes of which no nGini exists, have p_value 1 and no skill.
-    """
-    ranking = Ranking.of(y, value)
-    of = METRICS["ngini"]
-    observed = of(ranking, ranking.once)
-    if np.isnan(observed) or np.ptp(ranking.score) == 0:
-        return Skill(observed, 1.0, float("nan"))
-    # nGini is increasing in sum(y * ranks at or after), all else is the same for each permutation.
-    n = ranking.y.size
-    weight = np.arange(n, 0, -1, dtype=np.float64)
-    reached = float((weight * ranking.y[ranking.best_first]).sum())
-    rng = np.random.default_rng(seed)
-    by_chance = sum(
-        float((weight * rng.permutation(ranking.y)).sum()) >= reached for _ in range(draws)
-    )
-    drawn = np.array([of(ranking, counts) for counts in draw_counts(n, draws, seed)])
-    return Skill(observed, (1 + by_chance) / (draws + 1), _interval(drawn)[0])
-
-
-def draw_counts(n: int, draws: int, seed: int) -> Iterator[IntArray]:
-    """Yield, for each bootstrap draw of n customers, how many times each was drawn."""
-    rng = np.random.default_rng(seed)
-    for _ in range(draws):
-        yield np.bincount(rng.integers(0, n, n), minlength=n)
 
 
 def _once(metric: str, y: ArrayLike, score: ArrayLike) -> float:
@@ -284,31 +163,10 @@ def _once(metric: str, y: ArrayLike, score: ArrayLike) -> float:
     return METRICS[metric](ranking, ranking.once)
 
 
-def _metric(name: str) -> Metric:
-    if name not in METRICS:
-        raise InputError(
-            f'there is no metric "{name}"; expected one of {", ".join(METRICS)}',
-            "choose a metric of the list",
-        )
-    return METRICS[name]
-
-
-def _rankings(y: ArrayLike, value: ArrayLike, p_active: ArrayLike | None) -> dict[str, Ranking]:
+def rankings_of(y: ArrayLike, value: ArrayLike, p_active: ArrayLike | None) -> dict[str, Ranking]:
+    """Return the ranking that each metric of one model reads."""
     by_value = Ranking.of(y, value)
     by_p = by_value if p_active is None else Ranking.of(y, p_active)
     of_p = ("auc_active",) if p_active is None else ("auc_active", "brier", "ece")
     of_value = [name for name in METRICS if name not in ("auc_active", "brier", "ece")]
     return dict.fromkeys(of_value, by_value) | dict.fromkeys(of_p, by_p)
-
-
-def _interval(drawn: FloatArray) -> tuple[float, float]:
-    known = drawn[np.isfinite(drawn)]
-    if not known.size:
-        return float("nan"), float("nan")
-    low, high = np.quantile(known, [0.025, 0.975])
-    return float(low), float(high)
-
-
-def _deviation(drawn: FloatArray) -> float:
-    known = drawn[np.isfinite(drawn)]
-    return float(np.std(known, ddof=1)) if known.size > 1 else float("nan")

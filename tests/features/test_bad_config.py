@@ -164,6 +164,31 @@ def test_a_file_that_is_no_toml_is_refused_by_its_name(
     assert str(path) in told
 
 
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("shares = [0.5, 0.2, 0.1, 0.1]", "shares 之和为 0.9；应为 1"),
+        ("shares = [0.5, 0.5]", "shares 与 ids 的长度必须相同"),
+        ('ids = ["a", "a", "b", "c"]', "ids 必须互不相同"),
+        ("minimum_gaps = [1.0]", "minimum_gaps 有 1 个；应为空，或每条边界一个，共 3 个"),
+        ("maximum_shares = [0.3, 0.3, 0.1, 0.1]", "maximum_shares 之和为 0.8；至少应为 1"),
+        ("minimum_shares = [0.9, 0.3, 0.1, 0.05]", "minimum_shares 之和为 1.35；至多应为 1"),
+        ("minimum_shares = [0, 0.4, 0, 0]", "silver 的 minimum_shares 为 0.4；至多应为 0.3"),
+    ],
+)
+def test_a_scheme_that_cannot_be_is_refused_in_chinese(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], line: str, told: str
+) -> None:
+    path = tmp_path / "config.toml"
+    path.write_text(f'lang = "zh"\n[training.tiers]\n{line}\n', encoding="utf-8")
+    with pytest.raises(SystemExit, match="78"):
+        exit_with(JOBS.run, ["ingest", "--source", "x", "--config", str(path)])
+    found, do = capsys.readouterr().err.splitlines()
+    assert found.startswith(f"错误：{path}：training.tiers：")
+    assert found.endswith(told)
+    assert do == f"  处理：请在 {path} 中修正 training.tiers"
+
+
 def test_a_state_that_cannot_be_written_is_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

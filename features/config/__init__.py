@@ -1,0 +1,25 @@
+"""Settings: config.toml as frozen, checked values, one module a table."""
+
+from features.config.of_features import FeatureSettings, IngestionSettings, OwnColumns
+from features.config.of_monitoring import MonitoringSettings
+from features.config.of_serving import ServingSettings
+from features.config.of_training import RiskSettings, TierSettings, TrainingSettings
+from features.config.read import Config, check_settings, read_config, read_toml
+from features.config.section import Name, Section
+
+__all__ = [
+    "Config",
+    "FeatureSettings",
+    "IngestionSettings",
+    "MonitoringSettings",
+    "Name",
+    "OwnColumns",
+    "RiskSettings",
+    "Section",
+    "ServingSettings",
+    "TierSettings",
+    "TrainingSettings",
+    "check_settings",
+    "read_config",
+    "read_toml",
+]

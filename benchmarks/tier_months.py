@@ -3,31 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
 import numpy as np
 
 from features.snapshot import Snapshot
-from training.assign import NO_TIER, AssignmentPolicy, Standing, assign_tiers
 from training.backtest import Backtest
 from training.cohort import CohortSource
 from training.judge.evaluate import eta_squared
-from training.models.matrix import Array
-from training.tiers import LearnedTiers, cut_at_shares
+from training.replay import ReplayedDate, ScoredDate, learn_bonus, replay
+from training.tiers import LearnedTiers
 
-BONUS = 0.25
+MONTHS_BEFORE = 12
+SHORTEST_HISTORY_DAYS = 30
 
 
-@dataclass(frozen=True)
-class ScoredDate:
-    """One re-tier date: who is known, what they are expected to bring, what they then brought."""
+def month_later(start: date, months: int) -> date:
+    """Return the same day some months on (or back), or the last of that month.
 
-    day: date
-    customer_ids: Array
-    expected_value: Array
-    net_value: Array | None
+    >>> month_later(date(2011, 12, 31), 2).isoformat(), month_later(date(2011, 1, 15), -1).isoformat()
+    ('2012-02-29', '2010-12-15')
+    """
+    year, month = divmod(start.year * 12 + start.month - 1 + months, 12)
+    first, after = date(year, month + 1, 1), date(year + (month == 11), (month + 1) % 12 + 1, 1)
+    return min(first + timedelta(days=start.day - 1), after - timedelta(days=1))
 
 
 def months_after(start: date, end: date) -> Iterator[date]:
@@ -36,15 +36,10 @@ def months_after(start: date, end: date) -> Iterator[date]:
     >>> [day.isoformat() for day in months_after(date(2011, 12, 15), date(2012, 2, 20))]
     ['2011-12-15', '2012-01-15', '2012-02-15']
     """
-    day, months = start, 0
-    while day <= end:
+    months = 0
+    while (day := month_later(start, months)) <= end:
         yield day
         months += 1
-        first = date(
-            start.year + (start.month - 1 + months) // 12, (start.month - 1 + months) % 12 + 1, 1
-        )
-        after = date(first.year + first.month // 12, first.month % 12 + 1, 1)
-        day = min(first + timedelta(days=start.day - 1), after - timedelta(days=1))
 
 
 def score_dates(source: CohortSource, backtest: Backtest) -> list[ScoredDate]:
@@ -62,53 +57,56 @@ def score_dates(source: CohortSource, backtest: Backtest) -> list[ScoredDate]:
     return dates
 
 
-def figures_of_months(dates: list[ScoredDate], learned: LearnedTiers) -> dict[str, Any]:
-    """Return moves, reversals and what the tiers explain, with the bonus and without memory."""
-    remembered = _play(dates, learned, BONUS)
+def score_dates_before(source: CohortSource, backtest: Backtest) -> list[ScoredDate]:
+    """Score the months up to the backtest's cutoff with its model: all of it known at the cutoff."""
+    plan, model = backtest.fitted.lesson.plan, backtest.fitted.model
+    days = [month_later(plan.target.cutoff, -back) for back in range(MONTHS_BEFORE - 1, -1, -1)]
+    dates = []
+    for day in days:
+        if (day - plan.target.history_start).days < SHORTEST_HISTORY_DAYS:
+            continue
+        snapshot = Snapshot(day, plan.training_horizon_days, plan.target.history_start)
+        cohort = source.cohort(snapshot)
+        value = model.predict(cohort.features.select(model.columns)).value
+        dates.append(ScoredDate(day, np.array(cohort.customer_ids), value))
+    return dates
+
+
+def figures_of_months(
+    before: list[ScoredDate], dates: list[ScoredDate], learned: LearnedTiers
+) -> dict[str, Any]:
+    """Return moves, reversals and what the tiers explain, with the bonus and without memory.
+
+    The bonus is learned on the months before the first of the dates.
+    """
+    chosen = learn_bonus(before, learned.shares)
     return {
-        "d": BONUS,
+        "d": chosen.bonus,
+        "d_holds_before": chosen.holds,
+        "d_reversals_before": {f"{d:g}": share for d, share in chosen.reversals_share.items()},
+        "n_dates_before": chosen.n_dates,
         "n_dates": len(dates),
-        **remembered,
-        "without_memory": _play(dates, learned, None),
+        **_figures(dates, replay(dates, learned.shares, chosen.bonus)),
+        "by_d": {
+            f"{d:g}": _figures(dates, replay(dates, learned.shares, d))
+            for d in (0.0, 0.25, 0.4, 0.5)
+        },
+        "without_memory": _figures(
+            dates, replay(dates, learned.shares, 0.0, most_levels_down=len(learned.tiers))
+        ),
     }
 
 
-def _play(dates: list[ScoredDate], learned: LearnedTiers, bonus: float | None) -> dict[str, float]:
-    """Play the dates; without a bonus each is cut anew as if there had been none before."""
-    names = np.unique(np.concatenate([one.customer_ids for one in dates]))
-    tier = np.full(len(names), NO_TIER, np.int64)
-    since = np.zeros(len(names))
-    last_move = np.zeros(len(names), np.int64)
-    seen = moved = reversed_ = 0
-    explained = []
-    breach = 0.0
-    for one in dates:
-        rows = np.searchsorted(names, one.customer_ids)
-        policy = AssignmentPolicy(
-            boundaries=cut_at_shares(one.expected_value, learned.shares).cuts,
-            capacities=learned.shares_at_or_above,
-            bonus=bonus or 0.0,
-            most_levels_down=1 if bonus is not None else len(learned.tiers),
-        )
-        held = one.day.toordinal() - since[rows]
-        standing = Standing(tier[rows], held, np.zeros(len(rows), bool))
-        done = assign_tiers(
-            tuple(one.customer_ids.tolist()), one.expected_value, standing, policy, one.day
-        )
-        move = np.sign(done.move)
-        known = done.previous != NO_TIER
-        seen += int(known.sum())
-        moved += int((move != 0).sum())
-        reversed_ += int((move * last_move[rows] < 0).sum())
-        last_move[rows] = np.where(move != 0, move, last_move[rows])
-        since[rows] = np.where((move != 0) | ~known, one.day.toordinal(), since[rows])
-        tier[rows] = done.tier
-        breach = max(breach, *(seat.n_overflow / len(rows) for seat in done.seats))
-        if one.net_value is not None:
-            explained.append(eta_squared(one.net_value, done.tier))
+def _figures(dates: list[ScoredDate], played: list[ReplayedDate]) -> dict[str, float]:
+    n_seen = max(sum(one.n_seen for one in played), 1)
+    explained = [
+        eta_squared(one.net_value, done.tier)
+        for one, done in zip(dates, played, strict=True)
+        if one.net_value is not None
+    ]
     return {
-        "moves_share": moved / max(seen, 1),
-        "reversals_share": reversed_ / max(seen, 1),
+        "moves_share": sum(one.n_moved for one in played) / n_seen,
+        "reversals_share": sum(one.n_reversed for one in played) / n_seen,
         "eta_squared": float(np.mean(explained)),
-        "overflow_share_max": breach,
+        "overflow_share_max": max(one.overflow_share for one in played),
     }

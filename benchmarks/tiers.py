@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.record import write_benchmark
-from benchmarks.tier_months import figures_of_months, score_dates
+from benchmarks.tier_months import figures_of_months, score_dates, score_dates_before
 from benchmarks.tier_shops import (
     figures_of_intervals,
     figures_of_methods,
@@ -69,7 +69,9 @@ def figures_of_shop(
         **figures_of_rankings(applied, seed),
         **figures_of_methods(earlier, applied, settings, seed),
         **figures_of_intervals(earlier, applied),
-        "assignment_monthly": figures_of_months(score_dates(source, earlier), learned),
+        "assignment_monthly": figures_of_months(
+            score_dates_before(source, earlier), score_dates(source, earlier), learned
+        ),
     }
 
 

@@ -22,8 +22,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchmarks.feature_peers import ENGINES
 from benchmarks.order_log import SNAPSHOT, START, write_order_log
+from benchmarks.peers import ENGINES
 from benchmarks.record import write_benchmark
 from features.build import build_features
 from features.cli import DEFAULT_STATE, exit_with

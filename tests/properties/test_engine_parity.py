@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.feature_peers import ENGINES
+from benchmarks.peers import ENGINES
 from benchmarks.features import compare_columns
 from benchmarks.order_log import write_order_log
 

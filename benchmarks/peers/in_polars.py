@@ -6,10 +6,18 @@ import math
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import polars as pl
 
-from benchmarks.feature_peers import CENT_FRACTION, DECAYS, windows_of
+from benchmarks.peers.ratios import derive_features
+from benchmarks.peers.windows import CENT_FRACTION, DECAYS, windows_of
 from features.snapshot import Snapshot
+
+
+def with_polars(lines: Path, snapshot: Snapshot, threads: int) -> pd.DataFrame:
+    """One lazy query of three group-bys, collected by the streaming engine."""
+    sums = build_with_polars(lines, snapshot).to_pandas().set_index("customer_id")
+    return derive_features(sums, snapshot).reset_index()
 
 
 def build_with_polars(lines: Path, snapshot: Snapshot) -> pl.DataFrame:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.peers import ENGINES
 from benchmarks.features import compare_columns
 from benchmarks.order_log import write_order_log
+from benchmarks.peers import ENGINES
 
 
 @pytest.fixture(scope="module")

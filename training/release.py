@@ -150,7 +150,12 @@ _NEVER_MISSING = (
 )
 
 
-def write_release(release: Release, golden_rows: Array, releases: Path) -> Release:
+def write_release(
+    release: Release,
+    golden_rows: Array,
+    releases: Path,
+    beside: Mapping[str, bytes] | None = None,
+) -> Release:
     """Write a release to ``releases/DIGEST`` and return it as it will be loaded, with its digest.
 
     Parameters
@@ -161,8 +166,11 @@ def write_release(release: Release, golden_rows: Array, releases: Path) -> Relea
         Rows whose answers are kept, to be reproduced at every load.
     releases : Path
         Folder of all releases.
+    beside : mapping, optional
+        Further files under the manifest, by name, such as the reference of drift.
     """
-    files = {f"{TREES}/{name}": text.encode() for name, text in release.model.to_texts().items()}
+    files = dict(beside or {})
+    files |= {f"{TREES}/{name}": text.encode() for name, text in release.model.to_texts().items()}
     files[NUMBERS] = json_bytes(_to_numbers(release))
     reloaded = _from_parts(json.loads(files[NUMBERS]), _texts_of(files))
     files[GOLDEN] = json_bytes(golden_answers(reloaded, golden_rows))

@@ -15,12 +15,14 @@ from training.artifact import RELEASES
 from training.backtest import FIT_WEIGHT, JUDGE_WEIGHT, LEARNED, Backtest, run_backtest
 from training.boundaries import Tier
 from training.cohort import CohortSource
+from training.freeze import freeze_reference
 from training.golden import golden_sample
 from training.learn.baselines import fit_baselines
 from training.learn.fit import Lesson, fit_blend, gather
 from training.lineage import describe_lineage
 from training.models.matrix import Array
 from training.models.model import Model
+from training.reference import FILE, reference_bytes
 from training.release import Release, write_release
 from training.split import TrainingPlan, plan_training
 from training.tiers import (
@@ -112,7 +114,9 @@ def train(
     )
     golden = features.values[golden_sample(expected_value)]
     tell("release, pictures and record", JUDGE_WEIGHT)
-    return TrainingResult(write_release(release, golden, state / RELEASES), backtest)
+    reference = freeze_reference(release, lesson, source, settings)
+    beside = {FILE: reference_bytes(reference)}
+    return TrainingResult(write_release(release, golden, state / RELEASES, beside), backtest)
 
 
 def check_skill(backtest: Backtest) -> None:

@@ -61,6 +61,7 @@ class ReleaseWatch:
         self._check = check
         self._served: Current | None = None
         self._refused: tuple[object, float] = (None, 0.0)
+        self._checked: set[str] = set()  # the digest covers every byte, so once is enough
         self._stopped = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -119,8 +120,10 @@ class ReleaseWatch:
         if before is not None and before.digest == found.digest:
             release = self._application.release()
         else:
-            self._check(found.release_folder)
+            if found.digest not in self._checked:
+                self._check(found.release_folder)
             release = load_checked(found)
+            self._checked.add(found.digest)
         self._application.serve(with_store(release, found, self._record), self._limits)
         self._served = found
         self._remember(found)

@@ -177,9 +177,9 @@ def test_r1_hot_swaps_lose_no_request_and_mix_no_releases(shop: Shop, service: S
     askers = [Asker(service) for _ in range(2)]
     for asker in askers:
         asker.start()
-    n_swaps, n_requests = (200, 100_000) if FULL else (10, 10_000)
+    n_swaps, n_requests = (200, 100_000) if FULL else (40, 10_000)
     for number, good in zip(range(n_swaps), itertools.cycle((second, first)), strict=False):
-        if number % 5 == 4:
+        if number % 10 == 9:
             point_to(releases, broken.digest)
             sleep(1.0)
         point_to(releases, good.digest)
@@ -216,7 +216,7 @@ def test_r2_and_r3_a_stop_answers_what_was_accepted_and_a_kill_is_got_over(
 ):
     service = Service(shop, tmp_path)
     starts = [service.start()]
-    for _ in range(5 if FULL else 2):
+    for _ in range(5):
         asker = Asker(service)
         n_before = service.n_logged()
         asker.start()

@@ -81,6 +81,32 @@ def test_a_promotion_is_taken_up_and_a_rollback_goes_back(place: Place):
     assert (last.number, last.act) == (3, "roll back")
 
 
+def test_a_release_is_checked_elsewhere_once_so_a_rollback_takes_no_time(place: Place):
+    checked: list[str] = []
+    watch = ReleaseWatch(
+        place.application, place.state, LIMITS, check=lambda folder: checked.append(folder.name)
+    )
+    watch.begin()
+    watch.stop()
+    for digest in (place.second.digest, place.first.digest, place.second.digest):
+        point_to(place.releases, digest)
+        watch.look()
+        assert place.served == digest[:12]
+    assert checked == [place.first.digest, place.second.digest]
+
+
+def test_what_was_damaged_after_its_check_is_refused_without_one(place: Place):
+    place.begin()
+    for digest in (place.second.digest, place.first.digest):
+        point_to(place.releases, digest)
+        place.watch.look()
+    damage_file(place)
+    point_to(place.releases, place.second.digest)
+    place.watch.look()
+    assert place.served == place.first.digest[:12]
+    assert place.refused() == 1
+
+
 def test_nothing_before_the_first_promotion_can_be_gone_back_to(place: Place):
     with pytest.raises(ReleaseError, match="nothing was served before"):
         roll_back(place.releases)

@@ -44,6 +44,8 @@ def list_settings(model: type[BaseModel] = Config, prefix: str = "") -> list[Set
 
 
 def _plain(value: object) -> str:
+    if isinstance(value, tuple) and any(isinstance(part, BaseModel) for part in value):
+        return f"{len(value)} rows"
     if isinstance(value, tuple):
         return "[" + ", ".join(str(part) for part in value) + "]"
     return str(value)

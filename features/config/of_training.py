@@ -6,6 +6,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
+from features.config.of_playbook import LifecycleSettings
 from features.config.section import Gap, LowerShare, Name, Section, Share, UpperShare
 from features.errors import WrongValue
 
@@ -151,3 +152,4 @@ class TrainingSettings(Section):
     )
     tiers: TierSettings = TierSettings()
     risk: RiskSettings = RiskSettings()
+    lifecycle: LifecycleSettings = LifecycleSettings()

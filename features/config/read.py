@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, Self, TypeVar
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from features.config.of_features import FeatureSettings
 from features.config.of_monitoring import MonitoringSettings
+from features.config.of_playbook import DEFAULT_PLAYBOOK, PlaybookRow, check_playbook
 from features.config.of_serving import ServingSettings
 from features.config.of_training import TrainingSettings
 from features.config.section import Section
@@ -27,6 +28,14 @@ class Config(Section):
     training: TrainingSettings = TrainingSettings()
     serving: ServingSettings = ServingSettings()
     monitoring: MonitoringSettings = MonitoringSettings()
+    playbook: tuple[PlaybookRow, ...] = Field(
+        DEFAULT_PLAYBOOK, description="what to do with whom: rows of tier x lifecycle x risk"
+    )
+
+    @model_validator(mode="after")
+    def _check_playbook(self) -> Self:
+        check_playbook(self.playbook, self.training.tiers.ids, self.training.risk.ids)
+        return self
 
 
 def read_toml(path: Path) -> dict[str, Any]:

@@ -1,0 +1,98 @@
+"""One look at everything: order lines, a window of answers, matured cohorts -> one decision. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from features.config import MonitoringSettings
+from features.order_days import OrderDays
+from monitoring.drift import Drift, Window, measure_drift
+from monitoring.finding import Finding
+from monitoring.ladder import Decision, Memory, Seen, decide_act
+from monitoring.order_faults import LEAST_DAYS, find_order_faults
+from monitoring.performance import Performance
+from training.reference import Reference
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What was seen on a day and what follows.
+
+    Attributes
+    ----------
+    as_of : date
+        The first day that was not looked at.
+    drift : Drift or None
+        Of the window; None without a reference.
+    order_findings : tuple of Finding
+        Of the last day of order lines.
+    performances : tuple of Performance
+        Newest cohort first.
+    decision : Decision
+        The act and what to remember.
+    """
+
+    as_of: date
+    drift: Drift | None
+    order_findings: tuple[Finding, ...]
+    performances: tuple[Performance, ...]
+    decision: Decision
+
+
+def watch(
+    window: Window,
+    reference: Reference | None,
+    days: OrderDays | None,
+    performances: Sequence[Performance],
+    memory: Memory,
+    settings: MonitoringSettings,
+    promoted_on: date | None = None,
+) -> Verdict:
+    """Look at one window and decide.
+
+    Parameters
+    ----------
+    window : Window
+        Answers of one release.
+    reference : Reference or None
+        Frozen with that release.
+    days : OrderDays or None
+        Order lines up to the window's end; fewer than five weeks say nothing.
+    performances : sequence of Performance
+        Of cohorts that this release predicted.
+    memory : Memory
+        Of the runs before.
+    settings : MonitoringSettings
+        Limits.
+    promoted_on : date, optional
+        When the release was promoted.
+    """
+    by_age = tuple(sorted(performances, key=lambda each: each.cutoff, reverse=True))
+    judged = [each for each in by_age if each.status == "judged"]
+    findings: list[Finding] = list(judged[0].findings) if judged else []
+    order_findings: tuple[Finding, ...] = ()
+    drift = None
+    if reference is None:
+        findings.append(Finding("no_reference", "the release", 0, 1))
+    else:
+        drift = measure_drift(window, reference, settings)
+        findings += drift.findings
+        age = (window.as_of - reference.cutoff).days
+        if age > settings.oldest_reference_days:
+            findings.append(
+                Finding("old_reference", "the release", age, settings.oldest_reference_days)
+            )
+        if days is not None and reference.orders is not None and len(days) > LEAST_DAYS:
+            order_findings = find_order_faults(days, reference.orders, settings)
+    held = [each.cutoff for each in judged if not any(f.kind == "rank" for f in each.findings)]
+    seen = Seen(
+        window.as_of,
+        (*order_findings, *findings),
+        drift is not None and drift.status == "insufficient",
+        promoted_on,
+        max(held, default=None),
+    )
+    decision = decide_act(seen, memory, settings)
+    return Verdict(window.as_of, drift, order_findings, by_age, decision)

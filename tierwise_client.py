@@ -44,6 +44,8 @@ class TierAnswer(_FromJson):
     customer_id: str | None
     status: Status
     tier: str | None
+    tier_in_force: str | None
+    tier_since: str | None
     indicated_tier: str | None
     tier_label: dict[str, str] | None
     expected_value: float | None
@@ -51,10 +53,13 @@ class TierAnswer(_FromJson):
     p_churn: float | None
     horizon_days: int
     value_at_risk: float | None
+    risk_level: str | None
     boundary_below: float | None
     boundary_above: float | None
+    value_to_next_tier: float | None
     cutoff: str
     release: str
+    policy: str
     reason: str | None = None
 
 

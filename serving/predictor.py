@@ -10,6 +10,7 @@ import math
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -73,7 +74,11 @@ class Predictor:
         self._scorer = release.row_scorer()
         self._one_at_a_time = threading.Lock()  # the scorer's buffers belong to one thread
         self._cutoff = release.cutoff.isoformat()
+        self._policy = release.policy.id[:RELEASE_DIGITS]
         self._tiers = _scheme_tiers(release)
+        self._levels = tuple(level.id for level in release.policy.risk)
+        self._in_force = _tiers_in_force(store)
+        self._days: dict[float, str] = {}
         self._features = [_described(name, release.required) for name in release.columns]
         self._position = {name: i for i, name in enumerate(release.columns)}
         self._required = tuple((name, self._position[name]) for name in release.required)
@@ -169,10 +174,18 @@ class Predictor:
         stored = self.store.read_scores(customer_id)
         if stored is None:
             return None
-        value, p_churn, at_risk, tier = stored
+        value, p_churn, at_risk, tier, risk, place, since = stored
         if tier < 0 or not math.isfinite(value + p_churn + at_risk):
             return None
-        return self._ok(customer_id, int(tier), value, p_churn, at_risk)
+        standing = None if place < 0 else (self._in_force[int(place)], self._iso_day(since))
+        return self._ok(customer_id, int(tier), value, p_churn, at_risk, int(risk), standing)
+
+    def _iso_day(self, ordinal: float) -> str:
+        """Return a stored day; there are few of them, one for each re-tier date."""
+        told = self._days.get(ordinal)
+        if told is None:
+            told = self._days[ordinal] = date.fromordinal(int(ordinal)).isoformat()
+        return told
 
     def _stored_row(self, customer_id: str) -> Row | None:
         """Return the stored features of a customer, or None."""
@@ -205,8 +218,8 @@ class Predictor:
         """Score one case with features and put it in words."""
         with self._one_at_a_time:
             scored = self._scorer.score(case.row)
-        value, p_churn, at_risk, tier = scored
-        return self._answer(case, tier, value, p_churn, at_risk)
+        value, p_churn, at_risk, tier, risk = scored
+        return self._answer(case, tier, value, p_churn, at_risk, risk)
 
     def _answers(self, cases: Sequence[_Case]) -> list[TierAnswer]:
         """Score cases with features, all in one call, and put each score in words."""
@@ -218,12 +231,13 @@ class Predictor:
             scores.expected_value.tolist(),
             scores.p_churn.tolist(),
             scores.value_at_risk.tolist(),
+            scores.risk.tolist(),
             strict=True,
         )
         return [self._answer(*column) for column in columns]
 
     def _answer(
-        self, case: _Case, tier: int, value: float, p_churn: float, at_risk: float
+        self, case: _Case, tier: int, value: float, p_churn: float, at_risk: float, risk: int
     ) -> TierAnswer:
         """Put one score in words.
 
@@ -239,27 +253,45 @@ class Predictor:
             if case.path is not None:
                 raise refusals.impossible_vector(case.path)
             return self._no_tier(case.customer_id, "insufficient_data", NO_SCORE)
-        return self._ok(case.customer_id, tier, value, p_churn, at_risk)
+        return self._ok(case.customer_id, tier, value, p_churn, at_risk, risk)
 
     def _ok(
-        self, customer_id: str | None, tier: int, value: float, p_churn: float, at_risk: float
+        self,
+        customer_id: str | None,
+        tier: int,
+        value: float,
+        p_churn: float,
+        at_risk: float,
+        risk: int,
+        standing: tuple[_InForce, str] | None = None,
     ) -> TierAnswer:
-        in_force = self._tiers[tier]
+        indicated = self._tiers[tier]
+        above = indicated.boundary_above
+        counts: SchemeTier | _InForce = indicated
+        in_force = since = None
+        if standing is not None:
+            counts, since = standing
+            in_force = counts.tier
         return TierAnswer(
             customer_id=customer_id,
             status="ok",
-            tier=in_force.tier,
-            indicated_tier=in_force.tier,
-            tier_label=in_force.tier_label,
+            tier=counts.tier,
+            tier_in_force=in_force,
+            tier_since=since,
+            indicated_tier=indicated.tier,
+            tier_label=counts.tier_label,
             expected_value=value,
             currency=self.release.currency,
             p_churn=p_churn,
             horizon_days=self.release.horizon_days,
             value_at_risk=at_risk,
-            boundary_below=in_force.boundary_below,
-            boundary_above=in_force.boundary_above,
+            risk_level=self._levels[risk] if self._levels else None,
+            boundary_below=indicated.boundary_below,
+            boundary_above=above,
+            value_to_next_tier=None if above is None else above - value,
             cutoff=self._cutoff,
             release=self.release_id,
+            policy=self._policy,
         )
 
     def _no_tier(
@@ -273,6 +305,8 @@ class Predictor:
             status=status,
             reason=reason,
             tier=None,
+            tier_in_force=None,
+            tier_since=None,
             indicated_tier=None,
             tier_label=None,
             expected_value=None,
@@ -280,10 +314,13 @@ class Predictor:
             p_churn=None,
             horizon_days=self.release.horizon_days,
             value_at_risk=None,
+            risk_level=None,
             boundary_below=None,
             boundary_above=None,
+            value_to_next_tier=None,
             cutoff=self._cutoff,
             release=self.release_id,
+            policy=self._policy,
         )
 
 
@@ -294,6 +331,20 @@ class _Case:
     customer_id: str | None
     row: Row
     path: str | None = None
+
+
+@dataclass(frozen=True)
+class _InForce:
+    """A tier of the published assignment, whose scheme may be older than the release's."""
+
+    tier: str
+    tier_label: TierLabel
+
+
+def _tiers_in_force(store: OnlineStore | None) -> tuple[_InForce, ...]:
+    """Return the scheme of the published assignment; empty where there is none."""
+    told = [] if store is None else store.meta.get("tiers_in_force", [])
+    return tuple(_InForce(row["id"], TierLabel(row["zh"], row["en"])) for row in told)
 
 
 def _forget(answer: TierAnswer, row: Row | None) -> None:
@@ -350,7 +401,7 @@ def _positions_in(store: OnlineStore, release: Release) -> npt.NDArray[np.intp]:
 def _has_scores(store: OnlineStore, release: Release) -> bool:
     """Whether the store holds this very release's scores."""
     return (
-        tuple(store.score_names) == release.stored_scores
+        tuple(store.score_names) == (*release.stored_scores, *release.stored_standing)
         and store.meta.get("release") == release.digest
     )
 

@@ -51,17 +51,21 @@ CustomerIdOrNull = Annotated[
 ReleaseId = Annotated[
     str, _text("First 12 hex digits of the digest of the release that answered.", "3f9c0a1be2d4")
 ]
+PolicyId = Annotated[
+    str,
+    _text("First 12 hex digits of the digest of the release's tier policy.", "a71d03c98e55"),
+]
 Currency = Annotated[str, _text("Currency of every amount in this answer.", "GBP")]
 Horizon = Annotated[int, _days("Days after the cutoff for which value and churn hold.", 180)]
 Cutoff = Annotated[str, _text("First day that the release did not know, ISO 8601.", "2011-06-13")]
 TierId = Annotated[str, _text("Id of a tier.", "gold")]
 BoundaryBelow = Annotated[
     float | None,
-    _amount("Least expected_value of this tier; null for the bottom tier.", 230.0, None),
+    _amount("Least expected_value of the indicated tier; null for the bottom tier.", 230.0, None),
 ]
 BoundaryAbove = Annotated[
     float | None,
-    _amount("Least expected_value of the next tier; null for the top tier.", 900.0, None),
+    _amount("Least expected_value of the tier above it; null for the top tier.", 900.0, None),
 ]
 
 
@@ -72,7 +76,7 @@ class TierLabel(Struct, frozen=True, gc=False):
     en: Annotated[str, _text("English name.", "Gold")]
 
 
-Label = Annotated[TierLabel | None, Meta(description="The tier's name in two languages.")]
+Label = Annotated[TierLabel | None, Meta(description="Name of `tier` in two languages.")]
 Features = Annotated[
     dict[str, float | None],
     Meta(
@@ -106,7 +110,21 @@ class TierAnswer(Struct, frozen=True, kw_only=True):
         ]
         | UnsetType
     ) = UNSET
-    tier: Annotated[str | None, _text("The tier in force.", "gold")]
+    tier: Annotated[
+        str | None,
+        _text("The tier that counts: the one in force, or else the indicated one.", "gold"),
+    ]
+    tier_in_force: Annotated[
+        str | None,
+        _text(
+            "The tier of the last re-tier date; null before the first, for who came since, and for "
+            "a feature vector.",
+            "gold",
+        ),
+    ]
+    tier_since: Annotated[
+        str | None, _text("Re-tier date from which it has held, ISO 8601.", "2011-04-01")
+    ]
     indicated_tier: Annotated[
         str | None, _text("The tier that expected_value alone would give.", "gold")
     ]
@@ -125,10 +143,21 @@ class TierAnswer(Struct, frozen=True, kw_only=True):
             "p_churn times the value if the customer stays: what winning back is worth.", 110.2
         ),
     ]
+    risk_level: Annotated[
+        str | None,
+        _text("Level of p_churn; null where no levels could be certified.", "low"),
+    ]
     boundary_below: BoundaryBelow
     boundary_above: BoundaryAbove
+    value_to_next_tier: Annotated[
+        float | None,
+        _amount(
+            "What expected_value lacks to indicate the next tier; null for the top tier.", 487.5
+        ),
+    ]
     cutoff: Cutoff
     release: ReleaseId
+    policy: PolicyId
 
 
 class TierRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -22,7 +22,7 @@ from features.errors import ReleaseError
 from training.pointers import Act, append_pointer, read_digests
 from training.signing import keys_beside
 
-FORMAT = 1
+FORMAT = 2
 MANIFEST = "manifest.json"
 CURRENT = "current"
 RELEASES = "releases"

@@ -57,6 +57,39 @@ class Tier:
 
 
 @dataclass(frozen=True)
+class RiskLevel:
+    """One level of churn, as it is served.
+
+    Attributes
+    ----------
+    id : str
+        Stable id, such as ``high``.
+    label : dict
+        ``zh`` and ``en``.
+    boundary_below : float
+        Least p_churn that belongs to it; -inf for the lowest level.
+    share : float
+        Share of customers it is made for.
+    churned_share, churned_share_low95, churned_share_high95 : float or None
+        Share of the backtest cohort's members without a positive net value, with its Wilson interval.
+    n_customers : int or None
+        Members in the backtest cohort.
+    p_value : float or None
+        Of the certification of its lower boundary; None for the lowest level.
+    """
+
+    id: str
+    label: dict[str, str]
+    boundary_below: float
+    share: float
+    churned_share: float | None = None
+    churned_share_low95: float | None = None
+    churned_share_high95: float | None = None
+    n_customers: int | None = None
+    p_value: float | None = None
+
+
+@dataclass(frozen=True)
 class TierBoundaries:
     """Cuts of expected value, rising; a customer at a cut belongs to the tier above it."""
 

@@ -33,6 +33,7 @@ def golden_answers(release: Release, rows: Array) -> dict[str, Any]:
         "expected_value": scores.expected_value.tolist(),
         "p_churn": scores.p_churn.tolist(),
         "tier": scores.tier.tolist(),
+        "risk": scores.risk.tolist(),
     }
 
 
@@ -43,6 +44,7 @@ def reproduces_golden(release: Release, golden: Mapping[str, Any]) -> bool:
         np.array_equal(scores.expected_value, golden["expected_value"])
         and np.array_equal(scores.p_churn, golden["p_churn"])
         and np.array_equal(scores.tier, golden["tier"])
+        and np.array_equal(scores.risk, golden["risk"])
     )
 
 

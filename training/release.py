@@ -1,17 +1,16 @@
 """The release: everything that is served, in one folder that is checked before it is parsed.
 
-``release.json`` holds numbers, ``trees/*.txt`` LightGBM texts, ``golden.json`` rows with the
-answers they must give, ``manifest.json`` the sha256 and size of each of them and where they come
-from. There is no pickle and no time stamp, so the same inputs, configuration and code give the
+``release.json`` holds numbers, ``trees/*.txt`` LightGBM texts, ``policy.json`` what the predictions
+mean for a customer, ``golden.json`` rows with the answers they must give, ``manifest.json`` the
+sha256 and size of each of them. There is no pickle and no time stamp, so the same inputs, configuration and code give the
 same digest. Imported by the service: numpy, scipy and the library of lightgbm only.
 """
 
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
 from typing import Any, ClassVar
@@ -20,13 +19,7 @@ import numpy as np
 
 from features.errors import ReleaseError
 from features.snapshot import Snapshot
-from training.artifact import (
-    current_release,
-    finite_or_none,
-    json_bytes,
-    read_files,
-    write_files,
-)
+from training.artifact import current_release, json_bytes, read_files, write_files
 from training.boundaries import Tier, TierBoundaries
 from training.golden import golden_answers, golden_rows_of, reproduces_golden
 from training.models.blend import blend_from
@@ -34,8 +27,9 @@ from training.models.booster import BoosterError
 from training.models.formulas import formula_from
 from training.models.matrix import Array, FeatureMatrix
 from training.models.model import Model
+from training.policy import POLICY, TierPolicy, policy_bytes, policy_from
 from training.row_score import RowScorer
-from training.scores import NO_TIER, SMALLEST_P_ACTIVE, STORED_SCORES, Scores
+from training.scores import NO_TIER, SMALLEST_P_ACTIVE, STORED_SCORES, STORED_STANDING, Scores
 
 NUMBERS = "release.json"
 GOLDEN = "golden.json"
@@ -58,8 +52,8 @@ class Release:
         Whether the season of the outcome window lies in no matured cohort.
     minimum_orders : int
         Order days with a positive value below which no tier is given.
-    tiers : tuple of Tier
-        Bottom to top.
+    policy : TierPolicy
+        Level, tiers, levels of churn, rules and playbook.
     model : Model
         What scores.
     lineage : dict
@@ -78,12 +72,18 @@ class Release:
     feature_horizon_days: int
     season_unseen: bool
     minimum_orders: int
-    tiers: tuple[Tier, ...]
+    policy: TierPolicy
     model: Model
     lineage: dict[str, Any]
     digest: str = ""
     stored_scores: ClassVar[tuple[str, ...]] = STORED_SCORES
+    stored_standing: ClassVar[tuple[str, ...]] = STORED_STANDING
     golden_rows: Array = field(default_factory=lambda: np.empty((0, 0)), compare=False, repr=False)
+
+    @property
+    def tiers(self) -> tuple[Tier, ...]:
+        """The tiers, bottom to top."""
+        return self.policy.tiers
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -98,7 +98,7 @@ class Release:
     @property
     def boundaries(self) -> TierBoundaries:
         """The cuts between the tiers."""
-        return TierBoundaries(tuple(tier.boundary_below for tier in self.tiers[1:]))
+        return self.policy.boundaries
 
     def feature_snapshot(self) -> Snapshot:
         """Return the snapshot with which feature tables for this release are built."""
@@ -110,10 +110,11 @@ class Release:
         A row's scores are the same to the last bit whether it is scored alone or among others.
         """
         matrix = FeatureMatrix(self.columns, np.ascontiguousarray(features, dtype=np.float64))
-        prediction = self.model.predict(matrix)
+        prediction = self.policy.level.correct(self.model.predict(matrix))
         value_if_active = prediction.value / np.maximum(prediction.p_active, SMALLEST_P_ACTIVE)
         p_churn = 1.0 - prediction.p_active
         tier = self.boundaries.assign(prediction.value)
+        risk = self.policy.risk_boundaries.assign(p_churn)
         enough = matrix["n_positive_days"] >= self.minimum_orders
         return Scores(
             expected_value=prediction.value,
@@ -121,6 +122,7 @@ class Release:
             value_if_active=value_if_active,
             value_at_risk=p_churn * value_if_active,
             tier=np.where(enough, tier, NO_TIER),
+            risk=np.where(enough, risk, NO_TIER),
         )
 
     def row_scorer(self) -> RowScorer:
@@ -172,10 +174,19 @@ def write_release(
     files = dict(beside or {})
     files |= {f"{TREES}/{name}": text.encode() for name, text in release.model.to_texts().items()}
     files[NUMBERS] = json_bytes(_to_numbers(release))
-    reloaded = _from_parts(json.loads(files[NUMBERS]), _texts_of(files))
+    files[POLICY] = policy_bytes(release.policy)
+    reloaded = _from_files(files)
     files[GOLDEN] = json_bytes(golden_answers(reloaded, golden_rows))
     digest = write_files(files, releases)
     return replace(reloaded, digest=digest, golden_rows=np.array(golden_rows, dtype=np.float64))
+
+
+def with_policy(release: Release, policy: TierPolicy) -> Release:
+    """Return the release under another policy: the same model files, to be written anew.
+
+    `write_release` with the golden rows of the old one gives it a digest of its own.
+    """
+    return replace(release, policy=policy, digest="")
 
 
 def load_release(folder: Path) -> Release:
@@ -192,7 +203,7 @@ def load_release(folder: Path) -> Release:
     """
     digest, files = read_files(folder)
     try:
-        release = replace(_from_parts(json.loads(files[NUMBERS]), _texts_of(files)), digest=digest)
+        release = replace(_from_files(files), digest=digest)
         golden = json.loads(files[GOLDEN])
         release = replace(release, golden_rows=golden_rows_of(golden))
         reproduced = reproduces_golden(release, golden)
@@ -221,9 +232,6 @@ def load_current(releases: Path) -> Release:
 
 
 def _to_numbers(release: Release) -> dict[str, Any]:
-    tiers = [asdict(tier) for tier in release.tiers]
-    for tier in tiers:
-        tier["boundary_below"] = finite_or_none(tier["boundary_below"])
     return {
         "source": release.source,
         "currency": release.currency,
@@ -233,23 +241,19 @@ def _to_numbers(release: Release) -> dict[str, Any]:
         "feature_horizon_days": release.feature_horizon_days,
         "season_unseen": release.season_unseen,
         "minimum_orders": release.minimum_orders,
-        "tiers": tiers,
         "model": release.model.to_numbers(),
         "lineage": release.lineage,
     }
 
 
-def _from_parts(numbers: Mapping[str, Any], texts: Mapping[str, str]) -> Release:
+def _from_files(files: Mapping[str, bytes]) -> Release:
+    numbers, texts = json.loads(files[NUMBERS]), _texts_of(files)
     kind = numbers["model"]["kind"]
     model: Model
     if kind == "blend":
         model = blend_from(numbers["model"], texts)
     else:
         model = formula_from(numbers["model"])
-    tiers = []
-    for tier in numbers["tiers"]:
-        below = tier["boundary_below"]
-        tiers.append(Tier(**{**tier, "boundary_below": -math.inf if below is None else below}))
     return Release(
         source=numbers["source"],
         currency=numbers["currency"],
@@ -259,7 +263,7 @@ def _from_parts(numbers: Mapping[str, Any], texts: Mapping[str, str]) -> Release
         feature_horizon_days=numbers["feature_horizon_days"],
         season_unseen=numbers["season_unseen"],
         minimum_orders=numbers["minimum_orders"],
-        tiers=tuple(tiers),
+        policy=policy_from(json.loads(files[POLICY])),
         model=model,
         lineage=dict(numbers["lineage"]),
     )

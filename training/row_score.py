@@ -32,6 +32,8 @@ class RowScorer:
     def __init__(self, release: Release) -> None:
         self._release = release
         self._cuts = release.boundaries.cuts
+        self._risk_cuts = release.policy.risk_boundaries.cuts
+        self._correct = release.policy.level.correct_one
         self._n_positive = release.columns.index("n_positive_days")
         self._quick: RowPredict | None = None
         for quick in row_predicts_of(release.model):
@@ -45,14 +47,15 @@ class RowScorer:
         """Score one row in the order of the release's columns, (len(columns),)."""
         if self._quick is not None:
             try:
-                value, p_active = self._quick(row)
+                value, p_active = self._correct(*self._quick(row))
             except ArithmeticError:
                 return self._slowly(row)
             p_churn = 1.0 - p_active
             value_at_risk = p_churn * (value / max(p_active, SMALLEST_P_ACTIVE))
             enough = row[self._n_positive] >= self._release.minimum_orders
             tier = bisect_right(self._cuts, value) if enough else NO_TIER
-            return RowScore(value, p_churn, value_at_risk, tier)
+            risk = bisect_right(self._risk_cuts, p_churn) if enough else NO_TIER
+            return RowScore(value, p_churn, value_at_risk, tier, risk)
         return self._slowly(row)
 
     def _slowly(self, row: Array) -> RowScore:
@@ -63,6 +66,7 @@ class RowScorer:
             float(scores.p_churn[0]),
             float(scores.value_at_risk[0]),
             int(scores.tier[0]),
+            int(scores.risk[0]),
         )
 
     def _agrees(self, rows: Array) -> bool:

@@ -13,25 +13,17 @@ from features.snapshot import Snapshot
 from features.tables import Tables
 from training.artifact import RELEASES
 from training.backtest import FIT_WEIGHT, JUDGE_WEIGHT, LEARNED, Backtest, run_backtest
-from training.boundaries import Tier
 from training.cohort import CohortSource
 from training.freeze import freeze_reference
 from training.golden import golden_sample
 from training.learn.baselines import fit_baselines
 from training.learn.fit import Lesson, fit_blend, gather
+from training.learn_policy import learn_policy
 from training.lineage import describe_lineage
-from training.models.matrix import Array
 from training.models.model import Model
 from training.reference import FILE, reference_bytes
 from training.release import Release, write_release
 from training.split import TrainingPlan, plan_training
-from training.tiers import (
-    LearnedTiers,
-    cut_at_shares,
-    describe_tiers,
-    learn_tiers,
-    serve_tiers,
-)
 
 
 @dataclass(frozen=True)
@@ -94,9 +86,7 @@ def train(
     lesson = gather(plan, source, settings, tell)
     tell(f"final model for {target.cutoff}: {backtest.winner}", FIT_WEIGHT)
     model = _fit_winner(backtest.winner, lesson, config)
-    features = lesson.target.features.select(model.columns)
-    expected_value = model.predict(features).value
-    learned = _learn_scheme(config, backtest)
+    learned = learn_policy(config, backtest, model, lesson.level, lesson.target.features)
     release = Release(
         source=tables.source,
         currency=tables.currency,
@@ -106,13 +96,14 @@ def train(
         feature_horizon_days=plan.training_horizon_days,
         season_unseen=lesson.level.season_unseen,
         minimum_orders=settings.minimum_orders,
-        tiers=_tiers(config, backtest, learned, expected_value),
-        model=model,
+        policy=learned.policy,
+        model=learned.model,
         lineage=describe_lineage(tables.digest, config)
         | _backtest_summary(backtest, lesson)
-        | _scheme_summary(learned),
+        | learned.summary,
     )
-    golden = features.values[golden_sample(expected_value)]
+    features = lesson.target.features.select(release.columns).values
+    golden = features[golden_sample(release.score(features).expected_value)]
     tell("release, pictures and record", JUDGE_WEIGHT)
     reference = freeze_reference(release, lesson, source, settings)
     beside = {FILE: reference_bytes(reference)}
@@ -149,45 +140,6 @@ def _fit_winner(winner: str, lesson: Lesson, config: Config) -> Model:
     if winner == LEARNED:
         return fit_blend(lesson, config.training).model
     return fit_baselines(lesson)[winner]
-
-
-def _learn_scheme(config: Config, backtest: Backtest) -> LearnedTiers | None:
-    """Learn the tiers on the backtest cohort; None where the settings fix their shares."""
-    if config.training.tiers.method != "learned":
-        return None
-    cohort, winner = backtest.cohort, backtest.predictions[backtest.winner]
-    if cohort.net_value is None:
-        raise ValueError("the backtest cohort has no outcomes")
-    return learn_tiers(cohort.customer_ids, winner.value, cohort.net_value, config.training.tiers)
-
-
-def _tiers(
-    config: Config, backtest: Backtest, learned: LearnedTiers | None, expected_value: Array
-) -> tuple[Tier, ...]:
-    settings = config.training.tiers
-    if learned is not None:
-        return serve_tiers(settings, learned, expected_value)
-    return describe_tiers(
-        settings,
-        cut_at_shares(expected_value, settings.shares),
-        backtest.predictions[backtest.winner].value,
-        backtest.cohort.net_value,
-    )
-
-
-def _scheme_summary(learned: LearnedTiers | None) -> dict[str, object]:
-    """Return how the tiers came about, for the lineage."""
-    if learned is None:
-        return {"tiers": {"method": "shares"}}
-    return {
-        "tiers": {
-            "method": "learned",
-            "status": learned.status,
-            "reason": learned.reason,
-            "merges": [str(merge) for merge in learned.merges],
-            "flags": [str(flag) for flag in learned.flags],
-        }
-    }
 
 
 def _backtest_summary(backtest: Backtest, lesson: Lesson) -> dict[str, object]:

@@ -12,8 +12,11 @@ from training.models.matrix import Array
 
 NO_TIER = -1
 SMALLEST_P_ACTIVE = 1e-9
-STORED_SCORES = ("expected_value", "p_churn", "value_at_risk", "tier")
+STORED_SCORES = ("expected_value", "p_churn", "value_at_risk", "tier", "risk")
 """What a look-up keeps of each customer's scores, in the order of `RowScore`."""
+STORED_STANDING = ("tier_in_force", "tier_since")
+"""What it keeps behind them of the published assignment: the place of the tier in the assignment's
+scheme (`NO_TIER` for none), and the proleptic ordinal of the day it began (0 for none)."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,8 @@ class Scores:
         p_churn * value_if_active, currency.
     tier : int array
         0 at the bottom; `NO_TIER` where there is too little data.
+    risk : int array
+        Level of churn, 0 for the lowest; `NO_TIER` as above.
     """
 
     expected_value: Array
@@ -39,6 +44,7 @@ class Scores:
     value_if_active: Array
     value_at_risk: Array
     tier: NDArray[np.int64]
+    risk: NDArray[np.int64]
 
 
 class RowScore(NamedTuple):
@@ -48,3 +54,4 @@ class RowScore(NamedTuple):
     p_churn: float
     value_at_risk: float
     tier: int
+    risk: int

@@ -4,12 +4,18 @@ from features.config.of_features import FeatureSettings, IngestionSettings, OwnC
 from features.config.of_monitoring import MonitoringSettings
 from features.config.of_playbook import LIFECYCLE, LifecycleSettings, PlaybookRow
 from features.config.of_serving import ServingSettings
-from features.config.of_training import RiskSettings, TierSettings, TrainingSettings
+from features.config.of_training import (
+    AssignmentSettings,
+    RiskSettings,
+    TierSettings,
+    TrainingSettings,
+)
 from features.config.read import Config, check_settings, read_config, read_toml
 from features.config.section import Name, Section
 
 __all__ = [
     "LIFECYCLE",
+    "AssignmentSettings",
     "Config",
     "FeatureSettings",
     "IngestionSettings",

@@ -132,6 +132,31 @@ class RiskSettings(Section):
         return self
 
 
+class AssignmentSettings(Section):
+    """``[training.assignment]``: when tiers are assigned anew, and by which rules."""
+
+    every: Literal["month", "quarter", "half_year", "year"] = Field(
+        "quarter", description="how often tiers are assigned anew"
+    )
+    day: int = Field(1, ge=1, le=28, description="day of the month on which they are")
+    bonus: float = Field(
+        0.25, ge=0, le=2, description="by how much a customer counts for more where they are already"
+    )
+    most_levels_down: int = Field(1, ge=1, le=10, description="levels lost at most on one date")
+    minimum_stay_days: int = Field(
+        0, ge=0, le=1095, description="days in a tier before a customer may fall; 0 for none"
+    )
+    claw_back_share: float = Field(
+        0.5,
+        gt=0,
+        description="refunds since the tier began, over what was paid in the horizon before it, "
+        "from which its protection is lost",
+    )
+    overrides: str = Field(
+        "", description="CSV or TOML of tiers that people gave; empty for none"
+    )
+
+
 class TrainingSettings(Section):
     """``[training]``: cohorts, models and the scheme."""
 
@@ -153,3 +178,4 @@ class TrainingSettings(Section):
     tiers: TierSettings = TierSettings()
     risk: RiskSettings = RiskSettings()
     lifecycle: LifecycleSettings = LifecycleSettings()
+    assignment: AssignmentSettings = AssignmentSettings()

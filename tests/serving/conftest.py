@@ -21,9 +21,11 @@ from serving.application import Application, Limits
 from serving.metrics import Metrics
 from serving.predictor import Predictor
 from training.artifact import point_to
+from training.boundaries import RiskLevel, Tier
 from training.models.btyd import BgNbd, BuyTillYouDie, MbgNbd
 from training.models.formulas import COLUMNS, FormulaModel
-from training.release import Release, Tier, load_release, write_release
+from training.policy import TierPolicy
+from training.release import Release, load_release, write_release
 
 CUTOFF = date(2011, 6, 13)
 HORIZON_DAYS = 180
@@ -31,6 +33,11 @@ LIMITS = Limits(max_batch=5, max_body_bytes=2048)
 
 # BG/NBD of the CDNOW sample as published (Fader, Hardie and Lee 2005), weeks.
 CDNOW = {"r": 0.243, "alpha": 4.414, "a": 0.793, "b": 2.426}
+
+RISK = (
+    RiskLevel("low", {"zh": "低风险", "en": "Low risk"}, -np.inf, 0.4, 0.1),
+    RiskLevel("high", {"zh": "高风险", "en": "High risk"}, 0.3, 0.6, 0.7),
+)
 
 # With at most 181 days of tenure the expected value of past_spend_rate is the net spend itself.
 CUSTOMERS = pd.DataFrame(
@@ -76,7 +83,7 @@ def make_release(releases: Path) -> Release:
         feature_horizon_days=HORIZON_DAYS,
         season_unseen=False,
         minimum_orders=1,
-        tiers=tiers,
+        policy=TierPolicy(tiers, RISK),
         model=FormulaModel("past_spend_rate", HORIZON_DAYS, models, {}),
         lineage={},
     )

@@ -10,14 +10,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from training.boundaries import Tier
+from training.boundaries import RiskLevel, Tier
 from training.models.btyd import BgNbd, BuyTillYouDie, MbgNbd
 from training.models.formulas import COLUMNS, FormulaModel
 from training.models.matrix import FeatureMatrix
+from training.policy import TierPolicy
 from training.release import Release
 
 # BG/NBD of the CDNOW sample as published (Fader, Hardie and Lee 2005), weeks.
 CDNOW = {"r": 0.243, "alpha": 4.414, "a": 0.793, "b": 2.426}
+
+
+RISK = (
+    RiskLevel("low", {"zh": "低风险", "en": "Low risk"}, -np.inf, 0.4, 0.1),
+    RiskLevel("high", {"zh": "高风险", "en": "High risk"}, 0.3, 0.6, 0.7),
+)
 
 
 @pytest.fixture(scope="session")
@@ -62,7 +69,7 @@ def make_release(buy_till_you_die: BuyTillYouDie) -> MakeRelease:
             feature_horizon_days=180,
             season_unseen=False,
             minimum_orders=1,
-            tiers=tiers,
+            policy=TierPolicy(tiers, RISK),
             model=FormulaModel("past_spend_rate", 180, buy_till_you_die, {}),
             lineage={"data": "d" * 64, "backtest": {"cutoff": "2010-12-15"}},
         )

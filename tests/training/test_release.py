@@ -120,7 +120,8 @@ def test_a_release_holds_json_and_lightgbm_texts_and_no_pickle_and_no_moment(tra
     files = [path for path in trained_folder.rglob("*") if path.is_file()]
     names = {str(path.relative_to(trained_folder)) for path in files}
     trees = {name for name in names if re.fullmatch(r"trees/[a-z_]+_\d\.txt", name)}
-    assert names - trees == {MANIFEST, "release.json", "golden.json", "reference.json"}
+    own = {"release.json", "policy.json", "golden.json", "reference.json"}
+    assert names - trees == {MANIFEST, *own}
     assert len(trees) == 12
     for path in files:
         text = path.read_bytes().decode("utf-8")
@@ -199,7 +200,7 @@ def test_an_unknown_format_is_refused(folder: Path, tmp_path: Path):
     copy = tmp_path / "copy"
     shutil.copytree(folder, copy)
     (copy / MANIFEST).write_text(json.dumps(told | {"format": 99}))
-    with pytest.raises(ReleaseError, match="has format 99; expected 1"):
+    with pytest.raises(ReleaseError, match="has format 99; expected 2"):
         load_release(copy)
 
 

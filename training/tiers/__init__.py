@@ -7,6 +7,13 @@ scheme), `guard` (held against realised value), `incumbent` (kept near the last 
 
 from training.boundaries import cut_at_shares
 from training.tiers.learn import LearnedTiers, learn_tiers
-from training.tiers.shares import describe_tiers, serve_tiers
+from training.tiers.shares import describe_tiers, serve_risk, serve_tiers
 
-__all__ = ["LearnedTiers", "cut_at_shares", "describe_tiers", "learn_tiers", "serve_tiers"]
+__all__ = [
+    "LearnedTiers",
+    "cut_at_shares",
+    "describe_tiers",
+    "learn_tiers",
+    "serve_risk",
+    "serve_tiers",
+]

@@ -19,7 +19,7 @@ from training.tiers.scheme import Merge, learn_scheme, search_settings
 
 
 @dataclass(frozen=True)
-class RiskLevel:
+class LearnedRiskLevel:
     """One level of churn.
 
     Attributes
@@ -52,7 +52,7 @@ class RiskLevel:
 class LearnedRisk:
     """Levels of churn, lowest first; one level alone where `reason` or `merges` says why."""
 
-    levels: tuple[RiskLevel, ...]
+    levels: tuple[LearnedRiskLevel, ...]
     merges: tuple[Merge, ...]
     reason: str = ""
 
@@ -138,7 +138,9 @@ def _insufficient(churned: Array, learning: np.ndarray[tuple[int], np.dtype[np.b
 
 def _level(
     level: str, below: float, share: float, churned: Array, p_value: float | None
-) -> RiskLevel:
+) -> LearnedRiskLevel:
     n, n_churned = len(churned), int(churned.sum())
     low, high = wilson_interval(n, n_churned)
-    return RiskLevel(level, below, share, n, n_churned / n if n else None, low, high, p_value)
+    return LearnedRiskLevel(
+        level, below, share, n, n_churned / n if n else None, low, high, p_value
+    )

@@ -10,11 +10,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from features.config import TierSettings
-from training.boundaries import Tier, TierBoundaries, cut_at_shares
+from features.config import RiskSettings, TierSettings
+from training.boundaries import RiskLevel, Tier, TierBoundaries, cut_at_shares
 from training.judge.evaluate import quota_tiers
 from training.models.matrix import Array
 from training.tiers.learn import LearnedTiers
+from training.tiers.risk import LearnedRisk
 
 
 def serve_tiers(
@@ -53,6 +54,46 @@ def serve_tiers(
             p_value=tier.p_value,
         )
         for tier, low in zip(learned.tiers, lower, strict=True)
+    )
+
+
+def serve_risk(
+    settings: RiskSettings, learned: LearnedRisk, p_churn: Array
+) -> tuple[RiskLevel, ...]:
+    """Return learned levels of churn with their boundaries on the cohort that is served.
+
+    None where one level alone remains: it would tell nobody from anybody.
+
+    Parameters
+    ----------
+    settings : RiskSettings
+        Labels.
+    learned : LearnedRisk
+        Shares, and how many members of each level churned.
+    p_churn : array (n,)
+        Of the cohort that is served.
+    """
+    if len(learned.levels) < 2:
+        return ()
+    labels = {
+        level: {"zh": zh, "en": en}
+        for level, zh, en in zip(settings.ids, settings.labels_zh, settings.labels_en, strict=True)
+    }
+    shares = [level.share for level in learned.levels]
+    lower = (-np.inf, *cut_at_shares(p_churn, shares).cuts)
+    return tuple(
+        RiskLevel(
+            id=level.id,
+            label=labels[level.id],
+            boundary_below=low,
+            share=level.share,
+            churned_share=level.churned_share,
+            churned_share_low95=level.churned_share_low95,
+            churned_share_high95=level.churned_share_high95,
+            n_customers=level.n_customers,
+            p_value=level.p_value,
+        )
+        for level, low in zip(learned.levels, lower, strict=True)
     )
 
 

@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 
 FOLDER = "predictions"
 MOST_IN_SEGMENT = 5_000
+REPEATED = [
+    "release", "policy", "status", "tier", "indicated_tier", "tier_since", "risk_level",
+]  # fmt: skip
 LEFT_BEHIND = ".*.writing"
 
 Row = npt.NDArray[np.float64]
@@ -168,7 +171,7 @@ def write_segment(path: Path, entries: Sequence[Entry]) -> None:
             _table(entries),
             writing,
             compression="lz4",
-            use_dictionary=["release", "status", "tier"],  # numbers seldom repeat
+            use_dictionary=REPEATED,  # numbers seldom repeat
             write_statistics=False,
         )
         sync(writing)
@@ -182,9 +185,10 @@ def write_segment(path: Path, entries: Sequence[Entry]) -> None:
 def _table(entries: Sequence[Entry]) -> Any:
     """Return answers as a table.
 
-    Columns: ``answered_at`` (UTC), ``release``, ``customer_id`` (as the door gives it; null for a
-    vector without one), ``status``, ``tier``, ``expected_value`` and ``value_at_risk`` (currency),
-    ``p_churn``, ``features`` (of a vector, in the order of the release's columns; null where they
+    Columns: ``answered_at`` (UTC), ``release``, ``policy``, ``customer_id`` (as the door gives it;
+    null for a vector without one), ``status``, ``tier``, ``indicated_tier``, ``tier_since`` (ISO;
+    null where `tier` is not in force), ``risk_level``, ``expected_value`` and ``value_at_risk``
+    (currency), ``p_churn``, ``features`` (of a vector, in the order of the release's columns; null where they
     stand in the release's look-up).
     """
     import pyarrow as pa
@@ -203,9 +207,13 @@ def _table(entries: Sequence[Entry]) -> Any:
     columns: dict[str, Any] = {
         "answered_at": instants,
         "release": pa.array([a.release for a in answers], pa.string()),
+        "policy": pa.array([a.policy for a in answers], pa.string()),
         "customer_id": pa.array(ids, pa.string()),
         "status": pa.array([a.status for a in answers], pa.string()),
         "tier": pa.array([a.tier for a in answers], pa.string()),
+        "indicated_tier": pa.array([a.indicated_tier for a in answers], pa.string()),
+        "tier_since": pa.array([a.tier_since for a in answers], pa.string()),
+        "risk_level": pa.array([a.risk_level for a in answers], pa.string()),
         "expected_value": pa.array([a.expected_value for a in answers], pa.float64()),
         "p_churn": pa.array([a.p_churn for a in answers], pa.float64()),
         "value_at_risk": pa.array([a.value_at_risk for a in answers], pa.float64()),

@@ -5,22 +5,26 @@ from __future__ import annotations
 import csv
 import os
 from collections.abc import Callable, Iterable, Sequence
+from datetime import date
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from features.online import write_online
+from training.assignment.in_force import NOTHING_IN_FORCE, TiersInForce
 from training.release import Release
-from training.scores import NO_TIER, STORED_SCORES
+from training.scores import NO_TIER, STORED_SCORES, STORED_STANDING
 
 HEADERS = {
     "en": {
         "customer_id": "Customer",
         "tier": "Tier",
+        "tier_since": "Since",
         "expected_value": "Expected value",
         "p_churn": "P(churn)",
         "value_at_risk": "Value at risk",
+        "risk_level": "Churn risk",
         "currency": "Currency",
         "horizon_days": "Horizon (days)",
         "cutoff": "As of",
@@ -28,9 +32,11 @@ HEADERS = {
     "zh": {
         "customer_id": "客户编号",
         "tier": "等级",
+        "tier_since": "生效日",
         "expected_value": "预期价值",
         "p_churn": "流失概率",
         "value_at_risk": "风险价值",
+        "risk_level": "流失风险",
         "currency": "币种",
         "horizon_days": "预测天数",
         "cutoff": "截至",
@@ -40,7 +46,9 @@ NO_TIER_LABEL = {"en": "(too little data)", "zh": "（数据不足）"}
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
-def build_scores(release: Release, features: pd.DataFrame) -> pd.DataFrame:
+def build_scores(
+    release: Release, features: pd.DataFrame, in_force: TiersInForce = NOTHING_IN_FORCE
+) -> pd.DataFrame:
     """Return one row a customer, in order of the feature table.
 
     Parameters
@@ -49,25 +57,44 @@ def build_scores(release: Release, features: pd.DataFrame) -> pd.DataFrame:
         What scores.
     features : DataFrame
         ``customer_id`` and at least the release's columns.
+    in_force : TiersInForce
+        The tiers that were published last.
 
     Returns
     -------
     DataFrame
-        customer_id, tier (id, None where there is too little data), expected_value and
-        value_at_risk (currency; NaN where there is too little data), p_churn, currency,
-        horizon_days, cutoff (ISO date), release (digest).
+        customer_id, tier (the one that counts: in force, or else indicated; None where there is too
+        little data), tier_since (ISO date; None where none is in force), indicated_tier,
+        expected_value and
+        value_at_risk (currency; NaN where there is too little data), p_churn, risk_level (id, None
+        where there is none), currency, horizon_days, cutoff (ISO date), release (digest).
     """
     rows = np.ascontiguousarray(features[list(release.columns)].to_numpy(dtype=np.float64))
     scores = release.score(rows)
     enough = scores.tier != NO_TIER
     ids = [tier.id for tier in release.tiers]
+    levels = [level.id for level in release.policy.risk]
+    indicated = [ids[k] if k != NO_TIER else None for k in scores.tier]
+    places, days = in_force.of(features["customer_id"].tolist())
+    names = [row["id"] for row in in_force.scheme]
+    held = [
+        names[k] if k != NO_TIER and tier is not None else None
+        for k, tier in zip(places, indicated, strict=True)
+    ]
+    since = [
+        date.fromordinal(int(day)).isoformat() if tier is not None else None
+        for tier, day in zip(held, days, strict=True)
+    ]
     return pd.DataFrame(
         {
             "customer_id": features["customer_id"].to_numpy(),
-            "tier": [ids[k] if k != NO_TIER else None for k in scores.tier],
+            "tier": [now or then for now, then in zip(held, indicated, strict=True)],
+            "tier_since": since,
+            "indicated_tier": indicated,
             "expected_value": np.where(enough, scores.expected_value, np.nan),
             "p_churn": np.where(enough, scores.p_churn, np.nan),
             "value_at_risk": np.where(enough, scores.value_at_risk, np.nan),
+            "risk_level": [levels[k] if levels and k != NO_TIER else None for k in scores.risk],
             "currency": release.currency,
             "horizon_days": release.horizon_days,
             "cutoff": release.cutoff.isoformat(),
@@ -76,7 +103,13 @@ def build_scores(release: Release, features: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def write_scores(scores: pd.DataFrame, release: Release, folder: Path, lang: str) -> list[Path]:
+def write_scores(
+    scores: pd.DataFrame,
+    release: Release,
+    folder: Path,
+    lang: str,
+    in_force: TiersInForce = NOTHING_IN_FORCE,
+) -> list[Path]:
     """Write the scores as Parquet and as a CSV for spreadsheets; return both paths.
 
     The CSV is sorted by value, has a byte-order mark so that spreadsheets read it as UTF-8, has
@@ -86,25 +119,35 @@ def write_scores(scores: pd.DataFrame, release: Release, folder: Path, lang: str
     stem = f"{release.source}_{release.cutoff.isoformat()}"
     parquet, table = folder / f"{stem}.parquet", folder / f"{stem}.csv"
     _replace(parquet, lambda path: scores.to_parquet(path, index=False))
-    labels = {tier.id: tier.label[lang] for tier in release.tiers}
+    labels = {row["id"]: row[lang] for row in in_force.scheme}
+    labels |= {tier.id: tier.label[lang] for tier in release.tiers}
+    labels |= {level.id: level.label[lang] for level in release.policy.risk}
     listed = scores.sort_values("expected_value", ascending=False, kind="stable")
     rows = listed[list(HEADERS[lang])].itertuples(index=False)
     _replace(table, lambda path: _write_csv(path, _cells(rows, labels, lang), lang))
     return [parquet, table]
 
 
-def write_lookup(release: Release, features: pd.DataFrame, online: Path) -> Path:
+def write_lookup(
+    release: Release,
+    features: pd.DataFrame,
+    online: Path,
+    in_force: TiersInForce = NOTHING_IN_FORCE,
+) -> Path:
     """Write the look-up the service reads to ``online/DIGEST`` and return it.
 
     Beside each customer's features stand the scores that the release gives them, so an answer is
-    one read; they are those of the offline list bit for bit.
+    one read; they are those of the offline list bit for bit. Behind these stands the tier in force.
     """
     folder = online / release.digest
     columns = tuple(name for name in features.columns if name != "customer_id")
     rows = np.ascontiguousarray(features[list(release.columns)].to_numpy(dtype=np.float64))
     scores = release.score(rows)
     stored = {name: getattr(scores, name) for name in STORED_SCORES}
-    write_online(folder, columns, features, {"release": release.digest}, stored)
+    standing = in_force.of(features["customer_id"].tolist())
+    stored |= dict(zip(STORED_STANDING, standing, strict=True))
+    meta = {"release": release.digest, "tiers_in_force": list(in_force.scheme)}
+    write_online(folder, columns, features, meta, stored)
     return folder
 
 
@@ -121,12 +164,15 @@ def _cells(
     rows: Iterable[Sequence[object]], labels: dict[str, str], lang: str
 ) -> Iterable[list[str]]:
     for customer_id, tier, *rest in rows:
-        numbers = [
-            f"{v:.4f}" if isinstance(v, float) and not np.isnan(v) else "" if v != v else str(v)
-            for v in rest
-        ]
         label = labels[str(tier)] if tier else NO_TIER_LABEL[lang]
-        yield [escape_formula(str(customer_id)), escape_formula(label), *numbers]
+        cells = [_cell(value, labels) for value in rest]
+        yield [escape_formula(str(customer_id)), escape_formula(label), *cells]
+
+
+def _cell(value: object, labels: dict[str, str]) -> str:
+    if value is None or value != value:
+        return ""
+    return f"{value:.4f}" if isinstance(value, float) else labels.get(str(value), str(value))
 
 
 def _write_csv(path: Path, rows: Iterable[list[str]], lang: str) -> None:

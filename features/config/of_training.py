@@ -140,7 +140,10 @@ class AssignmentSettings(Section):
     )
     day: int = Field(1, ge=1, le=28, description="day of the month on which they are")
     bonus: float = Field(
-        0.25, ge=0, le=2, description="by how much a customer counts for more where they are already"
+        0.25,
+        ge=0,
+        le=2,
+        description="by how much a customer counts for more where they are already",
     )
     most_levels_down: int = Field(1, ge=1, le=10, description="levels lost at most on one date")
     minimum_stay_days: int = Field(
@@ -152,9 +155,7 @@ class AssignmentSettings(Section):
         description="refunds since the tier began, over what was paid in the horizon before it, "
         "from which its protection is lost",
     )
-    overrides: str = Field(
-        "", description="CSV or TOML of tiers that people gave; empty for none"
-    )
+    overrides: str = Field("", description="CSV or TOML of tiers that people gave; empty for none")
 
 
 class TrainingSettings(Section):

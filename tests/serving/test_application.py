@@ -16,9 +16,9 @@ from tests.serving.conftest import CUSTOMERS, LIMITS, Shop, features_of
 
 JSON = {"content-type": "application/json"}
 ANSWER_KEYS = [
-    "customer_id", "status", "tier", "indicated_tier", "tier_label", "expected_value", "currency",
-    "p_churn", "horizon_days", "value_at_risk", "boundary_below", "boundary_above", "cutoff",
-    "release",
+    "customer_id", "status", "tier", "tier_in_force", "tier_since", "indicated_tier", "tier_label",
+    "expected_value", "currency", "p_churn", "horizon_days", "value_at_risk", "risk_level",
+    "boundary_below", "boundary_above", "value_to_next_tier", "cutoff", "release", "policy",
 ]  # fmt: skip
 
 
@@ -37,6 +37,8 @@ def expected_answer(shop: Shop, customer_id: str | None, features_id: str) -> di
         "customer_id": customer_id,
         "status": "ok",
         "tier": tiers[tier].id,
+        "tier_in_force": None,
+        "tier_since": None,
         "indicated_tier": tiers[tier].id,
         "tier_label": tiers[tier].label,
         "expected_value": float(scores.expected_value[place]),
@@ -44,10 +46,17 @@ def expected_answer(shop: Shop, customer_id: str | None, features_id: str) -> di
         "p_churn": float(scores.p_churn[place]),
         "horizon_days": 180,
         "value_at_risk": float(scores.value_at_risk[place]),
+        "risk_level": "high" if scores.p_churn[place] >= 0.3 else "low",
         "boundary_below": tiers[tier].boundary_below if tier else None,
         "boundary_above": tiers[tier + 1].boundary_below if tier < 3 else None,
+        "value_to_next_tier": (
+            tiers[tier + 1].boundary_below - float(scores.expected_value[place])
+            if tier < 3
+            else None
+        ),
         "cutoff": "2011-06-13",
         "release": shop.release.digest[:12],
+        "policy": shop.release.policy.id[:12],
     }
 
 
@@ -57,6 +66,8 @@ def insufficient_answer(shop: Shop, customer_id: str, status: str, reason: str) 
         "status": status,
         "reason": reason,
         "tier": None,
+        "tier_in_force": None,
+        "tier_since": None,
         "indicated_tier": None,
         "tier_label": None,
         "expected_value": None,
@@ -64,10 +75,13 @@ def insufficient_answer(shop: Shop, customer_id: str, status: str, reason: str) 
         "p_churn": None,
         "horizon_days": 180,
         "value_at_risk": None,
+        "risk_level": None,
         "boundary_below": None,
         "boundary_above": None,
+        "value_to_next_tier": None,
         "cutoff": "2011-06-13",
         "release": shop.release.digest[:12],
+        "policy": shop.release.policy.id[:12],
     }
 
 

@@ -85,6 +85,7 @@ def test_every_field_is_described(struct: str, name: str):
         ("value_at_risk", "the answer's currency"),
         ("boundary_below", "the answer's currency"),
         ("boundary_above", "the answer's currency"),
+        ("value_to_next_tier", "the answer's currency"),
         ("p_churn", "1"),
         ("horizon_days", "days"),
     ],
@@ -96,9 +97,10 @@ def test_every_number_of_an_answer_has_a_unit(name: str, unit: str):
 
 def test_the_answer_of_the_document_has_the_keys_of_the_contract_in_order():
     assert list(DOCUMENT["components"]["schemas"]["TierAnswer"]["properties"]) == [
-        "customer_id", "status", "reason", "tier", "indicated_tier", "tier_label",
-        "expected_value", "currency", "p_churn", "horizon_days", "value_at_risk",
-        "boundary_below", "boundary_above", "cutoff", "release",
+        "customer_id", "status", "reason", "tier", "tier_in_force", "tier_since", "indicated_tier",
+        "tier_label", "expected_value", "currency", "p_churn", "horizon_days", "value_at_risk",
+        "risk_level", "boundary_below", "boundary_above", "value_to_next_tier", "cutoff", "release",
+        "policy",
     ]  # fmt: skip
 
 

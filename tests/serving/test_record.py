@@ -47,9 +47,13 @@ def test_an_answer_is_kept_with_its_release_and_the_features_that_were_sent(
     assert known == {
         "answered_at": datetime(2026, 3, 1, 12, tzinfo=UTC),
         "release": shop.release.digest[:12],
+        "policy": shop.release.policy.id[:12],
         "customer_id": "中文é",
         "status": "ok",
         "tier": "diamond",
+        "indicated_tier": "diamond",
+        "tier_since": None,
+        "risk_level": answer.risk_level,
         "expected_value": answer.expected_value,
         "p_churn": answer.p_churn,
         "value_at_risk": answer.value_at_risk,
@@ -133,10 +137,11 @@ import time
 from pathlib import Path
 from serving.record import LogSettings, PredictionLog
 from serving.schemas import TierAnswer
-none = dict.fromkeys(("tier", "indicated_tier", "tier_label", "expected_value", "p_churn",
-                      "value_at_risk", "boundary_below", "boundary_above"))
+none = dict.fromkeys(("tier", "tier_in_force", "tier_since", "indicated_tier", "tier_label",
+                      "expected_value", "p_churn", "value_at_risk", "risk_level", "boundary_below",
+                      "boundary_above", "value_to_next_tier"))
 answer = TierAnswer(customer_id="a", status="ok", currency="GBP", horizon_days=1, cutoff="2026-01-01",
-                    release="r", **none)
+                    release="r", policy="p", **none)
 log = PredictionLog(Path(sys.argv[1]), LogSettings(1.0, 0.001, 100_000, 30))
 log.start()
 print("ready", flush=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pandas as pd
 import pytest
 
 from features.online import OnlineStore
+from training.assignment.in_force import TiersInForce
 from training.release import Release, write_release
 from training.score import build_scores, escape_formula, write_lookup, write_scores
 
@@ -43,9 +45,13 @@ def test_whole_scores_of_five_customers(release: Release, features: pd.DataFrame
         {
             "customer_id": IDS,
             "tier": ["silver", "regular", "silver", None, "diamond"],
+            "tier_since": [None] * 5,
+            "indicated_tier": ["silver", "regular", "silver", None, "diamond"],
             "expected_value": [150.0, 5.0, 180.0, np.nan, 900.0],
             "p_churn": np.where(known, told.p_churn, np.nan),
             "value_at_risk": np.where(known, told.value_at_risk, np.nan),
+            "risk_level": ["high" if p >= 0.3 else "low" for p in told.p_churn[:3]]
+            + [None, "high" if told.p_churn[4] >= 0.3 else "low"],
             "currency": "GBP",
             "horizon_days": 180,
             "cutoff": "2011-06-13",
@@ -72,30 +78,34 @@ def test_whole_csv_in_english_the_best_first_and_no_formula_alive(
     assert header == [
         "Customer",
         "Tier",
+        "Since",
         "Expected value",
         "P(churn)",
         "Value at risk",
+        "Churn risk",
         "Currency",
         "Horizon (days)",
         "As of",
     ]
-    assert [row[:3] for row in rows] == [
-        ["'+49", "Diamond", "900.0000"],
-        ["'=HYPERLINK(1)", "Silver", "180.0000"],
-        ["00123", "Silver", "150.0000"],
-        ["123", "Regular", "5.0000"],
-        ["中文é", "(too little data)", ""],
+    assert [row[:4] for row in rows] == [
+        ["'+49", "Diamond", "", "900.0000"],
+        ["'=HYPERLINK(1)", "Silver", "", "180.0000"],
+        ["00123", "Silver", "", "150.0000"],
+        ["123", "Regular", "", "5.0000"],
+        ["中文é", "(too little data)", "", ""],
     ]
-    assert [row[5:] for row in rows] == [["GBP", "180", "2011-06-13"]] * 5
-    assert rows[-1][3:5] == ["", ""]
-    assert float(rows[0][3]) == pytest.approx(scores["p_churn"][4], abs=1e-4)
+    assert [row[7:] for row in rows] == [["GBP", "180", "2011-06-13"]] * 5
+    assert rows[-1][4:7] == ["", "", ""]
+    assert {row[6] for row in rows[:-1]} <= {"Low risk", "High risk"}
+    assert float(rows[0][4]) == pytest.approx(scores["p_churn"][4], abs=1e-4)
 
 
 def test_the_csv_in_chinese(release: Release, features: pd.DataFrame, tmp_path: Path):
     _, table = write_scores(build_scores(release, features), release, tmp_path, "zh")
     header, *rows = read_csv(table)
     assert header == [
-        "客户编号", "等级", "预期价值", "流失概率", "风险价值", "币种", "预测天数", "截至",
+        "客户编号", "等级", "生效日", "预期价值", "流失概率", "风险价值", "流失风险", "币种",
+        "预测天数", "截至",
     ]  # fmt: skip
     assert [row[1] for row in rows] == ["钻石", "白银", "白银", "普通", "（数据不足）"]
 
@@ -128,12 +138,33 @@ def test_the_look_up_is_the_feature_table_bit_for_bit(
     assert folder == tmp_path / "online" / release.digest
     store = OnlineStore.open(folder)
     assert store.columns == tuple(features.columns[1:])
-    assert store.meta == {"release": release.digest}
+    assert store.meta == {"release": release.digest, "tiers_in_force": []}
     for customer_id, row in zip(IDS, features[list(store.columns)].to_numpy(), strict=True):
         found = store.read(customer_id)
         assert found is not None
         assert found.tobytes() == row.tobytes()
     assert store.read("0123") is None
+    store.close()
+
+
+def test_the_list_and_the_look_up_hold_the_tier_in_force_and_its_day(
+    release: Release, features: pd.DataFrame, tmp_path: Path
+):
+    scheme = ({"id": "old", "zh": "旧", "en": "Old"}, {"id": "gold", "zh": "黄金", "en": "Gold"})
+    day = date(2011, 4, 1)
+    in_force = TiersInForce(scheme, {IDS[0]: 1, IDS[3]: 1, IDS[4]: 0}, dict.fromkeys(IDS, day))
+    scores = build_scores(release, features, in_force)
+    # the fourth has too little data for any answer but that
+    assert scores["tier"].tolist() == ["gold", "regular", "silver", None, "old"]
+    assert scores["indicated_tier"].tolist() == ["silver", "regular", "silver", None, "diamond"]
+    assert scores["tier_since"].tolist() == ["2011-04-01", None, None, None, "2011-04-01"]
+    _, table = write_scores(scores, release, tmp_path, "zh", in_force)
+    assert [row[1:3] for row in read_csv(table)[1:3]] == [["旧", "2011-04-01"], ["白银", ""]]
+    store = OnlineStore.open(write_lookup(release, features, tmp_path / "online", in_force))
+    assert store.meta["tiers_in_force"] == list(scheme)
+    stored = [store.read_scores(customer_id)[-2:] for customer_id in IDS]
+    told = float(day.toordinal())
+    assert stored == [(1, told), (-1, 0), (-1, 0), (1, told), (0, told)]
     store.close()
 
 

@@ -143,9 +143,9 @@ def test_a_pointer_that_leads_nowhere_is_refused(
 
 
 def test_a_changed_release_is_refused_and_the_service_says_so(copied_state: Path, shop: Shop):
-    numbers = copied_state / "releases" / shop.release.digest / "release.json"
-    numbers.write_text(numbers.read_text().replace("230.0", "130.0"))
-    with pytest.raises(ReleaseError, match=r"release\.json has been changed"):
+    policy = copied_state / "releases" / shop.release.digest / "policy.json"
+    policy.write_text(policy.read_text().replace("230.0", "130.0"))
+    with pytest.raises(ReleaseError, match=r"policy\.json has been changed"):
         load_current(copied_state)
     for client in served_client(copied_state):
         assert client.get("/readyz").status_code == 503

@@ -190,7 +190,8 @@ def imported_files(path: Path) -> set[Path]:
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
             names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
-    found = {ROOT / (name.replace(".", "/") + ".py") for name in names}
+    paths = [ROOT / name.replace(".", "/") for name in names]
+    found = {path.with_suffix(".py") for path in paths} | {path / "__init__.py" for path in paths}
     return {file for file in found if file.is_file()}
 
 

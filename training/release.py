@@ -182,11 +182,36 @@ def write_release(
 
 
 def with_policy(release: Release, policy: TierPolicy) -> Release:
-    """Return the release under another policy: the same model files, to be written anew.
-
-    `write_release` with the golden rows of the old one gives it a digest of its own.
-    """
+    """Return the release under another policy, not yet written; see `rewrite_release`."""
     return replace(release, policy=policy, digest="")
+
+
+def rewrite_release(folder: Path, policy: TierPolicy, releases: Path) -> Release:
+    """Write the release of a folder under another policy: the same model files, another digest.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the release whose model is kept, with every further file under its manifest.
+    policy : TierPolicy
+        The new one.
+    releases : Path
+        Folder of all releases.
+
+    Raises
+    ------
+    ReleaseError
+        As `load_release`.
+    """
+    release = load_release(folder)
+    _, files = read_files(folder)
+    own = {NUMBERS, POLICY, GOLDEN}
+    beside = {
+        name: content
+        for name, content in files.items()
+        if name not in own and not name.startswith(f"{TREES}/")
+    }
+    return write_release(with_policy(release, policy), release.golden_rows, releases, beside)
 
 
 def load_release(folder: Path) -> Release:

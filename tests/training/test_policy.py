@@ -28,7 +28,7 @@ from training.policy import (
     policy_bytes,
     policy_from,
 )
-from training.release import load_release, with_policy, write_release
+from training.release import load_release, rewrite_release, with_policy
 
 NAME = {"zh": "", "en": ""}
 TWO = (Tier("low", NAME, -np.inf, 0.75), Tier("high", NAME, 60.0, 0.25))
@@ -126,7 +126,7 @@ def test_boundaries_cut_again_keep_the_shares_and_every_file_of_the_model(
     dearer = at_level(old.policy, LevelCorrection(old.policy.level.value_factor * 3), "dearer")
     scores = with_policy(old, dearer).score(rows)
     policy = cut_again(dearer, scores.expected_value, scores.p_churn, "shares had moved")
-    new = write_release(with_policy(old, policy), old.golden_rows, tmp_path)
+    new = rewrite_release(small_world.release_folder, policy, tmp_path)
     assert new.digest != old.digest
     assert new.policy.id != old.policy.id
     assert new.policy.lineage["replaces"] == dearer.id

@@ -7,7 +7,8 @@ from datetime import date
 from pathlib import Path
 
 from features.cli import Commands, exit_with
-from features.config import read_config
+from features.config import Config, read_config
+from features.contract.source import is_contract_source
 from features.errors import EXIT_DONE
 from features.ingestion.source import read_source
 from features.snapshot import Snapshot
@@ -24,13 +25,24 @@ def run_ingest(arguments: Sequence[str]) -> int:
         "--source", type=Path, required=True, help="the source's TOML, such as datasets/NAME.toml"
     )
     given = parser.parse_args(arguments)
+    config = read_config(given.config)
+    if is_contract_source(given.source):
+        return _ingest_contract(given.source, given.state, config)
     from features.ingestion.account_text import account_text
     from features.ingestion.ingest import ingest
 
-    config = read_config(given.config)
     account = ingest(given.source, given.state, config.features.ingestion, config.lang)
     print(account_text(account, config.lang))
     print(f"tables: {given.state / 'tables' / account.source}  digest: {account.digest}")
+    return EXIT_DONE
+
+
+def _ingest_contract(source: Path, state: Path, config: Config) -> int:
+    from features.contract.ingest import ingest_contract
+
+    account = ingest_contract(source, state, config.features.ingestion, config.lang)
+    print(account.text(config.lang))
+    print(f"tables: {state / 'tables' / account.source}  digest: {account.digest}")
     return EXIT_DONE
 
 

@@ -6,6 +6,7 @@ Libraries that take seconds to import are imported by the job that needs them.
 from __future__ import annotations
 
 import time
+from argparse import Namespace
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from features.cli import Commands, exit_with
 from features.config import Config, check_settings, read_config
+from features.contract.source import is_contract_source
 from features.errors import EXIT_DONE, EXIT_WANTS_HUMAN, ConfigError, InputError
 from features.ingestion.source import read_source
 from features.progress import Progress
@@ -42,6 +44,8 @@ def run_train(given: Sequence[str]) -> int:
             config = check_settings(Config, values, Path("--horizon-days"))
         except ConfigError as cause:
             raise InputError(cause.found, "give a --horizon-days within its bounds") from cause
+    if is_contract_source(arguments.source):
+        return _train_contract(arguments, config)
     tables = read_tables(arguments.state / "tables" / read_source(arguments.source).name)
     from training.cohort import CohortSource
     from training.record import record_training
@@ -57,6 +61,28 @@ def run_train(given: Sequence[str]) -> int:
     return EXIT_DONE
 
 
+def _train_contract(arguments: Namespace, config: Config) -> int:
+    if arguments.cutoff is not None or arguments.horizon_days is not None:
+        raise InputError(
+            f"{arguments.source} tells of customers under contract, whose label has its own "
+            "horizon; expected neither --cutoff nor --horizon-days",
+            "leave them out",
+        )
+    from training.contract.jobs import run_contract_training
+
+    return run_contract_training(arguments.source, arguments.state, config)
+
+
+def _check_contract(source: Path) -> None:
+    """Refuse a source of orders where only one of customers under contract is meant."""
+    if not is_contract_source(source):
+        raise InputError(
+            f"{source} is a source of orders; expected --source of customers under contract only, "
+            "as there is one champion for orders and it knows its source",
+            "leave --source out",
+        )
+
+
 def _standing(version: Version) -> Standing:
     return Standing(version.digest, version.tags["source"], float(version.tags["ngini"]))
 
@@ -69,7 +95,13 @@ def run_promote(given: Sequence[str]) -> int:
     parser.add_argument(
         "--replace-source", action="store_true", help="replace a champion of another source"
     )
+    parser.add_argument("--source", type=Path, help="TOML of customers under contract")
     arguments = parser.parse_args(given)
+    if arguments.source is not None:
+        _check_contract(arguments.source)
+        from training.contract.jobs import run_contract_promotion
+
+        return run_contract_promotion(arguments.source, arguments.state, arguments.version)
     from training.registry import Registry
     from training.release import load_release
 
@@ -111,8 +143,15 @@ def run_rollback(given: Sequence[str]) -> int:
 @JOBS.add("score")
 def run_score(given: Sequence[str]) -> int:
     """Score every customer with the champion; write the lists and the look-up."""
-    arguments = JOBS.parser("score").parse_args(given)
+    parser = JOBS.parser("score")
+    parser.add_argument("--source", type=Path, help="TOML of customers under contract")
+    arguments = parser.parse_args(given)
     config = read_config(arguments.config)
+    if arguments.source is not None:
+        _check_contract(arguments.source)
+        from training.contract.jobs import run_contract_scoring
+
+        return run_contract_scoring(arguments.source, arguments.state, config)
     from features.store import read_or_build_features
     from training.release import load_current
     from training.score import build_scores, write_lookup, write_scores

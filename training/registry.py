@@ -104,36 +104,38 @@ class Registry:
         """Log a JSON document to the open run."""
         self._mlflow.log_dict(value, path)
 
-    def register(self, run_id: str, folder: Path, tags: Mapping[str, str]) -> Version:
+    def register(
+        self, run_id: str, folder: Path, tags: Mapping[str, str], model: str = MODEL
+    ) -> Version:
         """Register the release in `folder` as a version; the same digest makes no second one."""
         digest = folder.name
-        if not self._client.search_registered_models(f"name='{MODEL}'"):
-            self._client.create_registered_model(MODEL)
-        for version in self.versions():
+        if not self._client.search_registered_models(f"name='{model}'"):
+            self._client.create_registered_model(model)
+        for version in self.versions(model):
             if version.digest == digest:
                 return version
         self._mlflow.log_artifacts(str(folder), RELEASE_PATH)
         source = f"{self._client.get_run(run_id).info.artifact_uri}/{RELEASE_PATH}"
         made = self._client.create_model_version(
-            MODEL, source, run_id, tags={**tags, DIGEST_TAG: digest}
+            model, source, run_id, tags={**tags, DIGEST_TAG: digest}
         )
         return Version(str(made.version), digest, run_id, {**tags, DIGEST_TAG: digest})
 
-    def versions(self) -> list[Version]:
+    def versions(self, model: str = MODEL) -> list[Version]:
         """Return every registered version, the newest first."""
-        found = self._client.search_model_versions(f"name='{MODEL}'")
+        found = self._client.search_model_versions(f"name='{model}'")
         return sorted(map(_version, found), key=lambda version: -int(version.number))
 
-    def champion(self) -> Version | None:
+    def champion(self, model: str = MODEL) -> Version | None:
         """Return the version that the alias names, or None."""
-        models = self._client.search_registered_models(f"name='{MODEL}'")
+        models = self._client.search_registered_models(f"name='{model}'")
         if not models or CHAMPION not in models[0].aliases:
             return None
-        return _version(self._client.get_model_version_by_alias(MODEL, CHAMPION))
+        return _version(self._client.get_model_version_by_alias(model, CHAMPION))
 
-    def set_champion(self, version: Version) -> None:
+    def set_champion(self, version: Version, model: str = MODEL) -> None:
         """Move the alias: the one switch of a promotion."""
-        self._client.set_registered_model_alias(MODEL, CHAMPION, version.number)
+        self._client.set_registered_model_alias(model, CHAMPION, version.number)
 
     def metrics(self, run_id: str) -> dict[str, float]:
         """Return the figures of a run."""

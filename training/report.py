@@ -35,7 +35,7 @@ def tier_table(release: Release, lang: str) -> str:
         currency=release.currency,
         backtest=release.lineage["backtest"]["cutoff"],
     )
-    return caption + "\n" + _layout([COLUMNS[lang], *rows])
+    return caption + "\n" + lay_out([COLUMNS[lang], *rows])
 
 
 def comparison_table(backtest: Backtest) -> str:
@@ -54,7 +54,7 @@ def comparison_table(backtest: Backtest) -> str:
         f"95 % [{difference.lower95:+.4f}, {difference.upper95:+.4f}] over {len(backtest.cohort)} "
         f"customers of {backtest.cohort.snapshot.cutoff}; * is released"
     )
-    return _layout([("model", *SHOWN), *rows]) + "\n" + told
+    return lay_out([("model", *SHOWN), *rows]) + "\n" + told
 
 
 def _or_least(value: float) -> float:
@@ -73,7 +73,7 @@ def _tier_cells(tier: Tier, lang: str) -> tuple[str, ...]:
     )
 
 
-def _layout(rows: Sequence[Sequence[str]]) -> str:
+def lay_out(rows: Sequence[Sequence[str]]) -> str:
     """Return rows in columns, the first to the left, numbers to the right."""
     widths = [max(_width(row[i]) for row in rows) for i in range(len(rows[0]))]
     lines = []

@@ -118,13 +118,13 @@ def write_scores(
     folder.mkdir(parents=True, exist_ok=True)
     stem = f"{release.source}_{release.cutoff.isoformat()}"
     parquet, table = folder / f"{stem}.parquet", folder / f"{stem}.csv"
-    _replace(parquet, lambda path: scores.to_parquet(path, index=False))
+    replace_file(parquet, lambda path: scores.to_parquet(path, index=False))
     labels = {row["id"]: row[lang] for row in in_force.scheme}
     labels |= {tier.id: tier.label[lang] for tier in release.tiers}
     labels |= {level.id: level.label[lang] for level in release.policy.risk}
     listed = scores.sort_values("expected_value", ascending=False, kind="stable")
     rows = listed[list(HEADERS[lang])].itertuples(index=False)
-    _replace(table, lambda path: _write_csv(path, _cells(rows, labels, lang), lang))
+    replace_file(table, lambda path: _write_csv(path, _cells(rows, labels, lang), lang))
     return [parquet, table]
 
 
@@ -182,7 +182,7 @@ def _write_csv(path: Path, rows: Iterable[list[str]], lang: str) -> None:
         writer.writerows(rows)
 
 
-def _replace(path: Path, write: Callable[[Path], object]) -> None:
+def replace_file(path: Path, write: Callable[[Path], object]) -> None:
     """Write beside `path`, then put it in its place in one step."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     write(temporary)

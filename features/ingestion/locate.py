@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Protocol
 from urllib.parse import unquote
 
 from features.errors import InputError
@@ -19,7 +20,19 @@ PLACEHOLDER = "${" + DATA_VARIABLE + "}"
 HIVE_NULL = "__HIVE_DEFAULT_PARTITION__"
 
 
-def resolve_root(source: Source, path: Path, environment: Mapping[str, str] = os.environ) -> Path:
+class Rooted(Protocol):
+    """A source of any kind: its name, and the folder its files lie in."""
+
+    @property
+    def name(self) -> str:
+        """Of the source."""
+
+    @property
+    def root(self) -> str:
+        """Folder of the files, as the TOML gives it."""
+
+
+def resolve_root(source: Rooted, path: Path, environment: Mapping[str, str] = os.environ) -> Path:
     """Return the folder that the source's paths are relative to.
 
     ``${TIERWISE_DATA}`` at the head of `root` is the environment's value, or ``./data``; any

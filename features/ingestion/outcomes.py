@@ -33,6 +33,7 @@ class Code(IntEnum):
     ORDER_BEFORE_SIGNUP = 22
     UNLINKED_RETURN = 23
     UNKNOWN_CUSTOMER = 24
+    UNKNOWN_LABEL = 25
 
     @property
     def label(self) -> str:
@@ -137,6 +138,10 @@ REASONS: dict[Code, dict[str, str]] = {
     Code.UNKNOWN_CUSTOMER: {
         "en": "the customer is not in the table customers",
         "zh": "customers 表中没有该客户",
+    },
+    Code.UNKNOWN_LABEL: {
+        "en": "the label is neither under churned nor under stayed",
+        "zh": "标签既不在 churned 中也不在 stayed 中",
     },
 }
 """Why a row was set aside, in English and Chinese."""

@@ -109,7 +109,7 @@ def read_batch(
     return BatchResult(
         loose.filter(pa.array(good)).cast(schema),
         kept.rows[good],
-        _quarantine(kept, verdicts, file, lang),
+        quarantine_rows(kept, verdicts, file, lang),
         dropped,
         verdicts.notes,
         verdicts.n_undated,
@@ -175,7 +175,8 @@ def _mark_broken_text(rows: Rows) -> None:
                 rows.verdicts.mark_where(failed, code, name)
 
 
-def _quarantine(batch: RawBatch, verdicts: Verdicts, file: str, lang: str) -> pa.Table:
+def quarantine_rows(batch: RawBatch, verdicts: Verdicts, file: str, lang: str) -> pa.Table:
+    """Return the rows of a batch that failed a check, each with its reason and cells."""
     bad = verdicts.codes != 0
     codes = verdicts.codes[bad]
     cells = batch.cells.filter(pa.array(bad))

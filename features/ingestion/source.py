@@ -9,7 +9,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from features.config import Section, check_settings, read_toml
-from features.errors import ConfigError, WrongValue
+from features.errors import ConfigError, InputError, WrongValue
 from features.ingestion.currencies import ISO_4217
 from features.ingestion.file_settings import Files, check_below_root, check_time_zone
 
@@ -136,8 +136,16 @@ def read_source(path: Path) -> Source:
     ------
     ConfigError
         If the file is missing, is not TOML, or a key is unknown or wrong; the key is named.
+    InputError
+        If it tells of customers under contract.
     """
-    source = check_settings(Source, read_toml(path), path)
+    values = read_toml(path)
+    if values.get("kind") == "contract":
+        raise InputError(
+            f"{path} tells of customers under contract, one row each; expected a source of orders",
+            "use ingest, train, promote and score, which take both kinds",
+        )
+    source = check_settings(Source, values, path)
     for files in source.files:
         _check_lookup_names(files, path)
     return source

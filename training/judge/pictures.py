@@ -33,7 +33,9 @@ TIER_FILLS = ("#f2f2f2", "#d9e8f2", "#fbe7c2", "#d5ece4", "#f6dccf")
 DPI = 144
 
 
-def gain_curve(y: ArrayLike, scores: Mapping[str, ArrayLike], path: Path) -> Path:
+def gain_curve(
+    y: ArrayLike, scores: Mapping[str, ArrayLike], path: Path, held: str = "the value"
+) -> Path:
     """Draw what share of realised value the best-scored customers hold, one line a model.
 
     Parameters
@@ -44,6 +46,8 @@ def gain_curve(y: ArrayLike, scores: Mapping[str, ArrayLike], path: Path) -> Pat
         Score of every customer by the model's name; the first is drawn boldest.
     path : Path
         PNG to write; its folder must exist.
+    held : str
+        What y counts, in the title.
 
     Returns
     -------
@@ -63,7 +67,7 @@ def gain_curve(y: ArrayLike, scores: Mapping[str, ArrayLike], path: Path) -> Pat
         )
     rankings = {name: Ranking.of(y, score) for name, score in scores.items()}
     ranked = {name: ranking.y[ranking.best_first] for name, ranking in rankings.items()}
-    axes = _axes("Gain: who holds the value", "Customers, best score first", "Share of value held")
+    axes = _axes(f"Gain: who holds {held}", "Customers, best score first", f"Share of {held}")
     axes.plot([0, 1], [0, 1], color=FAINT, lw=1, ls=(0, (2, 2)), label="random order")
     best = np.sort(next(iter(ranked.values())))[::-1]
     axes.plot(*_gain(best), color=FAINT, lw=1.2, label="perfect order")
@@ -118,7 +122,13 @@ def decile_bars(y: ArrayLike, value: ArrayLike, path: Path) -> Path:
     return _write(axes, path)
 
 
-def calibration_curve(active: ArrayLike, p_active: ArrayLike, path: Path) -> Path:
+def calibration_curve(
+    active: ArrayLike,
+    p_active: ArrayLike,
+    path: Path,
+    event: str = "be active",
+    done: str = "was active",
+) -> Path:
     """Draw the share of customers who bought against the predicted probability, in 15 equal bins.
 
     Parameters
@@ -129,6 +139,8 @@ def calibration_curve(active: ArrayLike, p_active: ArrayLike, path: Path) -> Pat
         Its predicted probability.
     path : Path
         PNG to write; its folder must exist.
+    event, done : str
+        What is predicted, and what it is called once it happened.
     """
     ranking = Ranking.of(active, p_active)
     bins = [part for part in np.array_split(ranking.worst_first, ECE_BINS) if part.size]
@@ -140,9 +152,9 @@ def calibration_curve(active: ArrayLike, p_active: ArrayLike, path: Path) -> Pat
     middle = (share + z2 / 2) / (1 + z2)
     half = 1.96 * np.sqrt(share * (1 - share) / size + z2 / (4 * size)) / (1 + z2)
     axes = _axes(
-        "Calibration of the probability to be active",
-        "Predicted probability to be active",
-        "Share that was active",
+        f"Calibration of the probability to {event}",
+        f"Predicted probability to {event}",
+        f"Share that {done}",
         f"ECE {ece(ranking.y, ranking.score):.3f}, 15 bins of equal size, 95 % intervals",
         size=(6.2, 6.4),
     )

@@ -31,7 +31,7 @@ from training.contract.release import (
     write_contract_release,
 )
 from training.judge.churn import evaluate_churn
-from training.judge.evaluate import Difference, Skill, paired_bootstrap, permutation_skill
+from training.judge.resample import Difference, Skill, paired_bootstrap, permutation_skill
 from training.leaks import check_no_answer
 from training.lineage import describe_lineage
 from training.tiers.risk import learn_risk

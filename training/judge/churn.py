@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from training.judge.evaluate import draw_counts
 from training.judge.ranking import METRICS, IntArray, Metric, Ranking
+from training.judge.resample import draw_counts
 
 
 def pr_auc(churned: ArrayLike, p_churn: ArrayLike) -> float:

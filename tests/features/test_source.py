@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from features.contract.source import is_contract_source, read_contract_source
 from features.errors import ConfigError, InputError
 from features.ingestion.locate import resolve_paths, resolve_root
 from features.ingestion.source import read_source
@@ -43,7 +44,8 @@ def test_a_minimal_source_has_the_defaults_of_plain_csv(tmp_path: Path) -> None:
     "path", sorted(path for path in DATASETS.glob("*.toml")), ids=lambda path: path.stem
 )
 def test_every_source_in_datasets_is_valid_and_named_like_its_file(path: Path) -> None:
-    assert read_source(path).name == path.stem
+    read = read_contract_source if is_contract_source(path) else read_source
+    assert read(path).name == path.stem
 
 
 @pytest.mark.parametrize(

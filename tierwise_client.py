@@ -48,7 +48,12 @@ class TierAnswer(_FromJson):
     tier_since: str | None
     indicated_tier: str | None
     tier_label: dict[str, str] | None
+    tier_probability: float | None
+    borderline: bool | None
     expected_value: float | None
+    expected_value_low90: float | None
+    expected_value_high90: float | None
+    rung: Literal["no_orders", "one_order", "repeat"]
     currency: str
     p_churn: float | None
     horizon_days: int

@@ -14,13 +14,15 @@ from training.assign import AssignmentPolicy, Standing, assign_tiers
 from training.backtest import LEARNED, Backtest
 from training.boundaries import TierBoundaries
 from training.judge.evaluate import eta_squared, eta_squared_quota, quota_tiers
-from training.judge.ranking import CAP_QUANTILE
+from training.judge.ranking import CAP_QUANTILE, TIER_SHARES
 from training.judge.resample import paired_bootstrap
+from training.learn.spread import learn_spread
 from training.models.matrix import Array
+from training.outlook import figures_on
+from training.spread import rungs_of
 from training.tiers import cut_at_shares, learn_tiers
 from training.tiers.cells import candidate_cuts, count_cells
 from training.tiers.certify import LEARNING_PERCENT, holm, learning_part, rise_p_values
-from training.tiers.intervals import covered_share, learn_intervals
 from training.tiers.learn import OUTCOME_CAP_QUANTILE
 from training.tiers.limits import tier_limits
 from training.tiers.programme import build_programme
@@ -68,12 +70,11 @@ def figures_of_rankings(applied: Backtest, seed: int) -> dict[str, Any]:
 def figures_of_intervals(earlier: Backtest, applied: Backtest) -> dict[str, float]:
     """Return how far intervals learned on one cohort miss their coverage on the next."""
     before, now = earlier.predictions[LEARNED], applied.predictions[LEARNED]
-    intervals = learn_intervals(before.value, before.p_active, outcomes(earlier))
-    covered = covered_share(*intervals.of(now.value, now.p_active), outcomes(applied))
-    return {
-        "interval_coverage": covered,
-        "interval_coverage_error_points": 100 * abs(covered - intervals.coverage),
-    }
+    rung = rungs_of(earlier.cohort.features["n_positive_days"])
+    spread = learn_spread(rung, before.value, before.p_active, outcomes(earlier))
+    covered = figures_on(spread, applied.cohort, now, TIER_SHARES)
+    error = 100 * abs(covered["interval_coverage"] - spread.coverage)
+    return {**covered, "interval_coverage_error_points": error}
 
 
 def figures_of_methods(

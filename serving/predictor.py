@@ -33,6 +33,7 @@ from serving.schemas import (
 if TYPE_CHECKING:
     from features.online import OnlineStore
     from training.release import Release
+    from training.scores import RowScore
 
 Row = npt.NDArray[np.float64]
 Record = Callable[[TierAnswer, Row | None], None]
@@ -40,6 +41,7 @@ Record = Callable[[TierAnswer, Row | None], None]
 
 RELEASE_DIGITS = 12
 NO_CUSTOMER = "no customer of this id had an order before the cutoff"
+NO_ORDERS = 0
 NO_SCORE = "no score can be made of this customer's features"
 
 
@@ -72,6 +74,8 @@ class Predictor:
         self._stored_positions = None if store is None else _positions_in(store, release)
         self._has_scores = store is not None and _has_scores(store, release)
         self._scorer = release.row_scorer()
+        self._score_type = release.row_score
+        self._rungs = release.rungs
         self._one_at_a_time = threading.Lock()  # the scorer's buffers belong to one thread
         self._cutoff = release.cutoff.isoformat()
         self._policy = release.policy.id[:RELEASE_DIGITS]
@@ -174,11 +178,15 @@ class Predictor:
         stored = self.store.read_scores(customer_id)
         if stored is None:
             return None
-        value, p_churn, at_risk, tier, risk, place, since = stored
-        if tier < 0 or not math.isfinite(value + p_churn + at_risk):
+        value, p_churn, at_risk, tier, risk, low, high, rung, *others = stored
+        probability, near, place, since = others
+        score = self._score_type(
+            value, p_churn, at_risk, int(tier), int(risk), low, high, int(rung), probability, near
+        )
+        if score.tier < 0 or not _is_number(score):
             return None
         standing = None if place < 0 else (self._in_force[int(place)], self._iso_day(since))
-        return self._ok(customer_id, int(tier), value, p_churn, at_risk, int(risk), standing)
+        return self._ok(customer_id, score, standing)
 
     def _iso_day(self, ordinal: float) -> str:
         """Return a stored day; there are few of them, one for each re-tier date."""
@@ -218,27 +226,19 @@ class Predictor:
         """Score one case with features and put it in words."""
         with self._one_at_a_time:
             scored = self._scorer.score(case.row)
-        value, p_churn, at_risk, tier, risk = scored
-        return self._answer(case, tier, value, p_churn, at_risk, risk)
+        return self._answer(case, scored)
 
     def _answers(self, cases: Sequence[_Case]) -> list[TierAnswer]:
         """Score cases with features, all in one call, and put each score in words."""
         with np.errstate(all="ignore"):
             scores = self.release.score(np.array([case.row for case in cases]))
-        columns = zip(
-            cases,
-            scores.tier.tolist(),
-            scores.expected_value.tolist(),
-            scores.p_churn.tolist(),
-            scores.value_at_risk.tolist(),
-            scores.risk.tolist(),
-            strict=True,
-        )
-        return [self._answer(*column) for column in columns]
+        columns = (getattr(scores, name).tolist() for name in self.release.stored_scores)
+        return [
+            self._answer(case, self._score_type(*numbers))
+            for case, *numbers in zip(cases, *columns, strict=True)
+        ]
 
-    def _answer(
-        self, case: _Case, tier: int, value: float, p_churn: float, at_risk: float, risk: int
-    ) -> TierAnswer:
+    def _answer(self, case: _Case, score: RowScore) -> TierAnswer:
         """Put one score in words.
 
         Raises
@@ -246,26 +246,22 @@ class Predictor:
         Refused
             422 for a given vector that no order history can have: its score is not a number.
         """
-        if tier < 0:
-            reason = self.release.insufficient_reason(case.row)
-            return self._no_tier(case.customer_id, "insufficient_data", reason or NO_SCORE)
-        if not math.isfinite(value + p_churn + at_risk):
+        if score.tier < 0:
+            reason = self.release.insufficient_reason(case.row) or NO_SCORE
+            return self._no_tier(case.customer_id, "insufficient_data", reason, score.rung)
+        if not _is_number(score):
             if case.path is not None:
                 raise refusals.impossible_vector(case.path)
-            return self._no_tier(case.customer_id, "insufficient_data", NO_SCORE)
-        return self._ok(case.customer_id, tier, value, p_churn, at_risk, risk)
+            return self._no_tier(case.customer_id, "insufficient_data", NO_SCORE, score.rung)
+        return self._ok(case.customer_id, score)
 
     def _ok(
         self,
         customer_id: str | None,
-        tier: int,
-        value: float,
-        p_churn: float,
-        at_risk: float,
-        risk: int,
+        score: RowScore,
         standing: tuple[_InForce, str] | None = None,
     ) -> TierAnswer:
-        indicated = self._tiers[tier]
+        indicated, value = self._tiers[score.tier], score.expected_value
         above = indicated.boundary_above
         counts: SchemeTier | _InForce = indicated
         in_force = since = None
@@ -280,12 +276,17 @@ class Predictor:
             tier_since=since,
             indicated_tier=indicated.tier,
             tier_label=counts.tier_label,
+            tier_probability=_finite(score.tier_probability),
+            borderline=score.borderline > 0,
             expected_value=value,
+            expected_value_low90=_finite(score.expected_value_low90),
+            expected_value_high90=_finite(score.expected_value_high90),
+            rung=self._rungs[score.rung],
             currency=self.release.currency,
-            p_churn=p_churn,
+            p_churn=score.p_churn,
             horizon_days=self.release.horizon_days,
-            value_at_risk=at_risk,
-            risk_level=self._levels[risk] if self._levels else None,
+            value_at_risk=score.value_at_risk,
+            risk_level=self._levels[score.risk] if self._levels else None,
             boundary_below=indicated.boundary_below,
             boundary_above=above,
             value_to_next_tier=None if above is None else above - value,
@@ -299,6 +300,7 @@ class Predictor:
         customer_id: str | None,
         status: Literal["insufficient_data", "unknown_customer"],
         reason: str,
+        rung: int = NO_ORDERS,
     ) -> TierAnswer:
         return TierAnswer(
             customer_id=customer_id,
@@ -309,7 +311,12 @@ class Predictor:
             tier_since=None,
             indicated_tier=None,
             tier_label=None,
+            tier_probability=None,
+            borderline=None,
             expected_value=None,
+            expected_value_low90=None,
+            expected_value_high90=None,
+            rung=self._rungs[rung],
             currency=self.release.currency,
             p_churn=None,
             horizon_days=self.release.horizon_days,
@@ -345,6 +352,10 @@ def _tiers_in_force(store: OnlineStore | None) -> tuple[_InForce, ...]:
     """Return the scheme of the published assignment; empty where there is none."""
     told = [] if store is None else store.meta.get("tiers_in_force", [])
     return tuple(_InForce(row["id"], TierLabel(row["zh"], row["en"])) for row in told)
+
+
+def _is_number(score: RowScore) -> bool:
+    return math.isfinite(score.expected_value + score.p_churn + score.value_at_risk)
 
 
 def _forget(answer: TierAnswer, row: Row | None) -> None:

@@ -129,8 +129,47 @@ class TierAnswer(Struct, frozen=True, kw_only=True):
         str | None, _text("The tier that expected_value alone would give.", "gold")
     ]
     tier_label: Label
+    tier_probability: Annotated[
+        float | None,
+        _share(
+            "Probability that what the customer brings within the horizon lies within the "
+            "boundaries of indicated_tier, 0 to 1; null where too few outcomes were known.",
+            0.34,
+        ),
+    ]
+    borderline: Annotated[
+        bool | None,
+        _text(
+            "Whether expected_value is so near a boundary that training again moves at least one "
+            "in six customers like this one.",
+            False,
+        ),
+    ]
     expected_value: Annotated[
         float | None, _amount("Net value expected within the horizon.", 412.5)
+    ]
+    expected_value_low90: Annotated[
+        float | None,
+        _amount(
+            "Nine of ten customers like this one bring at least this and at most "
+            "expected_value_high90; 0 where many bring nothing.",
+            0.0,
+        ),
+    ]
+    expected_value_high90: Annotated[
+        float | None,
+        _amount(
+            "Upper end of the same interval; below expected_value where nearly all bring nothing.",
+            1290.0,
+        ),
+    ]
+    rung: Annotated[
+        Literal["no_orders", "one_order", "repeat"],
+        _text(
+            "How much the customer has shown: order days with a positive value, none, one, or "
+            "more; with fewer the interval is wider for its value.",
+            "repeat",
+        ),
     ]
     currency: Currency
     p_churn: Annotated[

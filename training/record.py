@@ -47,7 +47,7 @@ def record_training(
                 registry.log(metrics=metrics, tags={"model": name, "source": release.source})
         registry.log(
             parameters=_parameters(release, config),
-            metrics=_figures(backtest),
+            metrics=_figures(backtest) | result.outlook.figures,
             tags={"source": release.source, "winner": backtest.winner, "release": release.digest},
         )
         registry.log_folder(reports, "report")

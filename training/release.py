@@ -26,10 +26,18 @@ from training.models.blend import blend_from
 from training.models.booster import BoosterError
 from training.models.formulas import formula_from
 from training.models.matrix import Array, FeatureMatrix
-from training.models.model import Model
+from training.models.model import Model, Prediction
 from training.policy import POLICY, TierPolicy, policy_bytes, policy_from
 from training.row_score import RowScorer
-from training.scores import NO_TIER, SMALLEST_P_ACTIVE, STORED_SCORES, STORED_STANDING, Scores
+from training.scores import (
+    NO_TIER,
+    SMALLEST_P_ACTIVE,
+    STORED_SCORES,
+    STORED_STANDING,
+    RowScore,
+    Scores,
+)
+from training.spread import RUNGS, IntArray, Rung, Spread, rungs_of, spread_from, spread_to_numbers
 
 NUMBERS = "release.json"
 GOLDEN = "golden.json"
@@ -54,6 +62,10 @@ class Release:
         Order days with a positive value below which no tier is given.
     policy : TierPolicy
         Level, tiers, levels of churn, rules and playbook.
+    spread : Spread or None
+        Of outcomes around the expected value; None where it could not be learned.
+    borderline_factors : tuple of float
+        For each boundary, bottom to top: a value within this factor of it is borderline.
     model : Model
         What scores.
     lineage : dict
@@ -75,9 +87,13 @@ class Release:
     policy: TierPolicy
     model: Model
     lineage: dict[str, Any]
+    spread: Spread | None = None
+    borderline_factors: tuple[float, ...] = ()
     digest: str = ""
     stored_scores: ClassVar[tuple[str, ...]] = STORED_SCORES
     stored_standing: ClassVar[tuple[str, ...]] = STORED_STANDING
+    row_score: ClassVar[type[RowScore]] = RowScore
+    rungs: ClassVar[tuple[Rung, ...]] = RUNGS
     golden_rows: Array = field(default_factory=lambda: np.empty((0, 0)), compare=False, repr=False)
 
     @property
@@ -100,6 +116,14 @@ class Release:
         """The cuts between the tiers."""
         return self.policy.boundaries
 
+    @property
+    def borderlands(self) -> tuple[tuple[float, float], ...]:
+        """For each boundary that has a factor: from and up to which value one is borderline."""
+        return tuple(
+            (cut / factor, cut * factor)
+            for cut, factor in zip(self.boundaries.cuts, self.borderline_factors, strict=False)
+        )
+
     def feature_snapshot(self) -> Snapshot:
         """Return the snapshot with which feature tables for this release are built."""
         return Snapshot(self.cutoff, self.feature_horizon_days, self.history_start)
@@ -115,7 +139,10 @@ class Release:
         p_churn = 1.0 - prediction.p_active
         tier = self.boundaries.assign(prediction.value)
         risk = self.policy.risk_boundaries.assign(p_churn)
-        enough = matrix["n_positive_days"] >= self.minimum_orders
+        n_positive = matrix["n_positive_days"]
+        enough = n_positive >= self.minimum_orders
+        rung = rungs_of(n_positive)
+        low, high, probability = self._spread_of(rung, prediction, tier)
         return Scores(
             expected_value=prediction.value,
             p_churn=p_churn,
@@ -123,7 +150,31 @@ class Release:
             value_at_risk=p_churn * value_if_active,
             tier=np.where(enough, tier, NO_TIER),
             risk=np.where(enough, risk, NO_TIER),
+            expected_value_low90=low,
+            expected_value_high90=high,
+            rung=rung,
+            tier_probability=probability,
+            borderline=self._borderline(prediction.value),
         )
+
+    def _spread_of(
+        self, rung: IntArray, prediction: Prediction, tier: IntArray
+    ) -> tuple[Array, Array, Array]:
+        """Return the ends of the intervals and the probability of each tier; NaN without a spread."""
+        value, p_active, spread = prediction.value, prediction.p_active, self.spread
+        if spread is None:
+            unknown = np.full(len(value), np.nan)
+            return unknown, unknown, unknown
+        low, high = spread.intervals(rung, value, p_active)
+        bounds = np.array([-np.inf, *self.boundaries.cuts, np.inf])
+        below = spread.shares_below(rung, value, p_active, bounds[tier])
+        return low, high, spread.shares_below(rung, value, p_active, bounds[tier + 1]) - below
+
+    def _borderline(self, value: Array) -> Array:
+        near = np.zeros(len(value))
+        for low, high in self.borderlands:
+            near[(value >= low) & (value < high)] = 1.0
+        return near
 
     def row_scorer(self) -> RowScorer:
         """Return what scores one row at a time; it belongs to one thread."""
@@ -266,6 +317,8 @@ def _to_numbers(release: Release) -> dict[str, Any]:
         "feature_horizon_days": release.feature_horizon_days,
         "season_unseen": release.season_unseen,
         "minimum_orders": release.minimum_orders,
+        "spread": spread_to_numbers(release.spread),
+        "borderline_factors": list(release.borderline_factors),
         "model": release.model.to_numbers(),
         "lineage": release.lineage,
     }
@@ -291,6 +344,8 @@ def _from_files(files: Mapping[str, bytes]) -> Release:
         policy=policy_from(json.loads(files[POLICY])),
         model=model,
         lineage=dict(numbers["lineage"]),
+        spread=spread_from(numbers["spread"]),
+        borderline_factors=tuple(numbers["borderline_factors"]),
     )
 
 

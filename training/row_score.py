@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_right
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ import numpy as np
 from training.models.matrix import Array
 from training.models.one_row import RowPredict, row_predicts_of
 from training.scores import NO_TIER, SMALLEST_P_ACTIVE, RowScore
+from training.spread import rung_of
 
 if TYPE_CHECKING:
     from training.release import Release
@@ -34,6 +36,8 @@ class RowScorer:
         self._cuts = release.boundaries.cuts
         self._risk_cuts = release.policy.risk_boundaries.cuts
         self._correct = release.policy.level.correct_one
+        self._bounds = (-math.inf, *self._cuts, math.inf)
+        self._borderlands = release.borderlands
         self._n_positive = release.columns.index("n_positive_days")
         self._quick: RowPredict | None = None
         for quick in row_predicts_of(release.model):
@@ -52,11 +56,28 @@ class RowScorer:
                 return self._slowly(row)
             p_churn = 1.0 - p_active
             value_at_risk = p_churn * (value / max(p_active, SMALLEST_P_ACTIVE))
-            enough = row[self._n_positive] >= self._release.minimum_orders
-            tier = bisect_right(self._cuts, value) if enough else NO_TIER
-            risk = bisect_right(self._risk_cuts, p_churn) if enough else NO_TIER
-            return RowScore(value, p_churn, value_at_risk, tier, risk)
+            rung = rung_of(row[self._n_positive])
+            tier = bisect_right(self._cuts, value)
+            low, high, probability = self._spread_of(rung, value, p_active, tier)
+            near = any(start <= value < end for start, end in self._borderlands)
+            risk = bisect_right(self._risk_cuts, p_churn)
+            if not row[self._n_positive] >= self._release.minimum_orders:
+                tier = risk = NO_TIER
+            return RowScore(
+                value, p_churn, value_at_risk, tier, risk, low, high, rung, probability, float(near)
+            )
         return self._slowly(row)
+
+    def _spread_of(
+        self, rung: int, value: float, p_active: float, tier: int
+    ) -> tuple[float, float, float]:
+        spread = self._release.spread
+        if spread is None:
+            return math.nan, math.nan, math.nan
+        low, high = spread.interval_of_one(rung, value, p_active)
+        below = spread.share_below_of_one(rung, value, p_active, self._bounds[tier])
+        above = spread.share_below_of_one(rung, value, p_active, self._bounds[tier + 1])
+        return low, high, above - below
 
     def _slowly(self, row: Array) -> RowScore:
         with np.errstate(all="ignore"):
@@ -67,6 +88,11 @@ class RowScorer:
             float(scores.value_at_risk[0]),
             int(scores.tier[0]),
             int(scores.risk[0]),
+            float(scores.expected_value_low90[0]),
+            float(scores.expected_value_high90[0]),
+            int(scores.rung[0]),
+            float(scores.tier_probability[0]),
+            float(scores.borderline[0]),
         )
 
     def _agrees(self, rows: Array) -> bool:

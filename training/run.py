@@ -21,6 +21,7 @@ from training.learn.fit import Lesson, fit_blend, gather
 from training.learn_policy import learn_policy
 from training.lineage import describe_lineage
 from training.models.model import Model
+from training.outlook import Outlook, learn_outlook
 from training.reference import FILE, reference_bytes
 from training.release import Release, write_release
 from training.split import TrainingPlan, plan_training
@@ -28,10 +29,11 @@ from training.split import TrainingPlan, plan_training
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """A written release and the backtest that speaks for it."""
+    """A written release, the backtest that speaks for it, and what was learned beside."""
 
     release: Release
     backtest: Backtest
+    outlook: Outlook
 
 
 def choose_target(tables: Tables, cutoff: date | None, horizon_days: int) -> Snapshot:
@@ -87,6 +89,16 @@ def train(
     tell(f"final model for {target.cutoff}: {backtest.winner}", FIT_WEIGHT)
     model = _fit_winner(backtest.winner, lesson, config)
     learned = learn_policy(config, backtest, model, lesson.level, lesson.target.features)
+    features = lesson.target.features.select(learned.model.columns)
+    outlook = learn_outlook(
+        backtest,
+        [tier.share for tier in learned.policy.tiers],
+        (
+            lesson.target.features,
+            learned.policy.level.correct(learned.model.predict(features)).value,
+        ),
+        lesson.target.feature_horizon_days,
+    )
     release = Release(
         source=tables.source,
         currency=tables.currency,
@@ -97,17 +109,20 @@ def train(
         season_unseen=lesson.level.season_unseen,
         minimum_orders=settings.minimum_orders,
         policy=learned.policy,
+        spread=outlook.spread,
+        borderline_factors=outlook.borderline_factors,
         model=learned.model,
         lineage=describe_lineage(tables.digest, config)
         | _backtest_summary(backtest, lesson)
-        | learned.summary,
+        | learned.summary
+        | {"outlook": {"reason": outlook.reason, "held": outlook.figures}},
     )
-    features = lesson.target.features.select(release.columns).values
-    golden = features[golden_sample(release.score(features).expected_value)]
+    golden = features.values[golden_sample(release.score(features.values).expected_value)]
     tell("release, pictures and record", JUDGE_WEIGHT)
     reference = freeze_reference(release, lesson, source, settings)
     beside = {FILE: reference_bytes(reference)}
-    return TrainingResult(write_release(release, golden, state / RELEASES, beside), backtest)
+    written = write_release(release, golden, state / RELEASES, beside)
+    return TrainingResult(written, backtest, outlook)
 
 
 def check_skill(backtest: Backtest) -> None:

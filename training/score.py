@@ -15,6 +15,7 @@ from features.online import write_online
 from training.assignment.in_force import NOTHING_IN_FORCE, TiersInForce
 from training.release import Release
 from training.scores import NO_TIER, STORED_SCORES, STORED_STANDING
+from training.spread import RUNGS
 
 HEADERS = {
     "en": {
@@ -25,6 +26,11 @@ HEADERS = {
         "p_churn": "P(churn)",
         "value_at_risk": "Value at risk",
         "risk_level": "Churn risk",
+        "expected_value_low90": "Low (90 %)",
+        "expected_value_high90": "High (90 %)",
+        "tier_probability": "P(tier)",
+        "borderline": "Borderline",
+        "rung": "Orders",
         "currency": "Currency",
         "horizon_days": "Horizon (days)",
         "cutoff": "As of",
@@ -37,12 +43,30 @@ HEADERS = {
         "p_churn": "流失概率",
         "value_at_risk": "风险价值",
         "risk_level": "流失风险",
+        "expected_value_low90": "下限（90%）",
+        "expected_value_high90": "上限（90%）",
+        "tier_probability": "等级概率",
+        "borderline": "临界",
+        "rung": "订单数",
         "currency": "币种",
         "horizon_days": "预测天数",
         "cutoff": "截至",
     },
 }
 NO_TIER_LABEL = {"en": "(too little data)", "zh": "（数据不足）"}
+YES_OR_NO = {"en": ("no", "yes"), "zh": ("否", "是")}
+RUNG_LABELS = {
+    "en": {"no_orders": "none", "one_order": "one", "repeat": "two or more"},
+    "zh": {"no_orders": "无", "one_order": "一次", "repeat": "两次及以上"},
+}
+NUMBERS = (
+    "expected_value",
+    "p_churn",
+    "value_at_risk",
+    "expected_value_low90",
+    "expected_value_high90",
+    "tier_probability",
+)
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
@@ -65,9 +89,11 @@ def build_scores(
     DataFrame
         customer_id, tier (the one that counts: in force, or else indicated; None where there is too
         little data), tier_since (ISO date; None where none is in force), indicated_tier,
-        expected_value and
-        value_at_risk (currency; NaN where there is too little data), p_churn, risk_level (id, None
-        where there is none), currency, horizon_days, cutoff (ISO date), release (digest).
+        expected_value, value_at_risk, expected_value_low90 and expected_value_high90 (currency; NaN
+        where there is too little data), p_churn, tier_probability (of the indicated tier),
+        risk_level (id, None where there is none), borderline (bool, None where there is too little
+        data), rung (of the cold-start ladder), currency, horizon_days, cutoff (ISO date), release
+        (digest).
     """
     rows = np.ascontiguousarray(features[list(release.columns)].to_numpy(dtype=np.float64))
     scores = release.score(rows)
@@ -91,10 +117,13 @@ def build_scores(
             "tier": [now or then for now, then in zip(held, indicated, strict=True)],
             "tier_since": since,
             "indicated_tier": indicated,
-            "expected_value": np.where(enough, scores.expected_value, np.nan),
-            "p_churn": np.where(enough, scores.p_churn, np.nan),
-            "value_at_risk": np.where(enough, scores.value_at_risk, np.nan),
+            **{name: np.where(enough, getattr(scores, name), np.nan) for name in NUMBERS},
             "risk_level": [levels[k] if levels and k != NO_TIER else None for k in scores.risk],
+            "borderline": [
+                bool(near) if known else None
+                for near, known in zip(scores.borderline, enough, strict=True)
+            ],
+            "rung": [RUNGS[k] for k in scores.rung],
             "currency": release.currency,
             "horizon_days": release.horizon_days,
             "cutoff": release.cutoff.isoformat(),
@@ -122,6 +151,7 @@ def write_scores(
     labels = {row["id"]: row[lang] for row in in_force.scheme}
     labels |= {tier.id: tier.label[lang] for tier in release.tiers}
     labels |= {level.id: level.label[lang] for level in release.policy.risk}
+    labels |= RUNG_LABELS[lang]
     listed = scores.sort_values("expected_value", ascending=False, kind="stable")
     rows = listed[list(HEADERS[lang])].itertuples(index=False)
     replace_file(table, lambda path: _write_csv(path, _cells(rows, labels, lang), lang))
@@ -165,13 +195,15 @@ def _cells(
 ) -> Iterable[list[str]]:
     for customer_id, tier, *rest in rows:
         label = labels[str(tier)] if tier else NO_TIER_LABEL[lang]
-        cells = [_cell(value, labels) for value in rest]
+        cells = [_cell(value, labels, lang) for value in rest]
         yield [escape_formula(str(customer_id)), escape_formula(label), *cells]
 
 
-def _cell(value: object, labels: dict[str, str]) -> str:
+def _cell(value: object, labels: dict[str, str], lang: str) -> str:
     if value is None or value != value:
         return ""
+    if isinstance(value, bool):
+        return YES_OR_NO[lang][value]
     return f"{value:.4f}" if isinstance(value, float) else labels.get(str(value), str(value))
 
 

@@ -12,7 +12,18 @@ from training.models.matrix import Array
 
 NO_TIER = -1
 SMALLEST_P_ACTIVE = 1e-9
-STORED_SCORES = ("expected_value", "p_churn", "value_at_risk", "tier", "risk")
+STORED_SCORES = (
+    "expected_value",
+    "p_churn",
+    "value_at_risk",
+    "tier",
+    "risk",
+    "expected_value_low90",
+    "expected_value_high90",
+    "rung",
+    "tier_probability",
+    "borderline",
+)
 """What a look-up keeps of each customer's scores, in the order of `RowScore`."""
 STORED_STANDING = ("tier_in_force", "tier_since")
 """What it keeps behind them of the published assignment: the place of the tier in the assignment's
@@ -37,6 +48,15 @@ class Scores:
         0 at the bottom; `NO_TIER` where there is too little data.
     risk : int array
         Level of churn, 0 for the lowest; `NO_TIER` as above.
+    expected_value_low90, expected_value_high90 : array
+        Between these nine of ten customers' outcomes lie, currency; NaN where the release was
+        learned from too few outcomes to tell.
+    rung : int array
+        Of the cold-start ladder, a position in `RUNGS`.
+    tier_probability : array
+        That the outcome lies within the boundaries of the tier; NaN as above.
+    borderline : array
+        1 where the value is so near a boundary that a retraining may move the customer, else 0.
     """
 
     expected_value: Array
@@ -45,6 +65,11 @@ class Scores:
     value_at_risk: Array
     tier: NDArray[np.int64]
     risk: NDArray[np.int64]
+    expected_value_low90: Array
+    expected_value_high90: Array
+    rung: NDArray[np.int64]
+    tier_probability: Array
+    borderline: Array
 
 
 class RowScore(NamedTuple):
@@ -55,3 +80,8 @@ class RowScore(NamedTuple):
     value_at_risk: float
     tier: int
     risk: int
+    expected_value_low90: float
+    expected_value_high90: float
+    rung: int
+    tier_probability: float
+    borderline: float

@@ -26,6 +26,7 @@ from training.models.btyd import BgNbd, BuyTillYouDie, MbgNbd
 from training.models.formulas import COLUMNS, FormulaModel
 from training.policy import TierPolicy
 from training.release import Release, load_release, write_release
+from training.spread import N_POINTS, RungSpread, Spread
 
 CUTOFF = date(2011, 6, 13)
 HORIZON_DAYS = 180
@@ -74,6 +75,8 @@ def make_release(releases: Path) -> Release:
         Tier("gold", {"zh": "黄金", "en": "Gold"}, 230.0, 0.08, 402.9, 0.8, 0.3, 80),
         Tier("diamond", {"zh": "钻石", "en": "Diamond"}, 900.0, 0.02, None),
     )
+    rising = tuple(i / 100 for i in range(N_POINTS))  # the ratio is uniform between 0 and 2
+    one, more = (RungSpread((), (rising,), (40,)) for _ in range(2))
     release = Release(
         source="hand_made",
         currency="GBP",
@@ -84,6 +87,8 @@ def make_release(releases: Path) -> Release:
         season_unseen=False,
         minimum_orders=1,
         policy=TierPolicy(tiers, RISK),
+        spread=Spread(one, more),
+        borderline_factors=(1.1, 1.1, 1.25),
         model=FormulaModel("past_spend_rate", HORIZON_DAYS, models, {}),
         lineage={},
     )

@@ -17,7 +17,9 @@ from tests.serving.conftest import CUSTOMERS, LIMITS, Shop, features_of
 JSON = {"content-type": "application/json"}
 ANSWER_KEYS = [
     "customer_id", "status", "tier", "tier_in_force", "tier_since", "indicated_tier", "tier_label",
-    "expected_value", "currency", "p_churn", "horizon_days", "value_at_risk", "risk_level",
+    "tier_probability", "borderline", "expected_value", "expected_value_low90",
+    "expected_value_high90", "rung", "currency", "p_churn", "horizon_days", "value_at_risk",
+    "risk_level",
     "boundary_below", "boundary_above", "value_to_next_tier", "cutoff", "release", "policy",
 ]  # fmt: skip
 
@@ -41,7 +43,12 @@ def expected_answer(shop: Shop, customer_id: str | None, features_id: str) -> di
         "tier_since": None,
         "indicated_tier": tiers[tier].id,
         "tier_label": tiers[tier].label,
+        "tier_probability": float(scores.tier_probability[place]),
+        "borderline": bool(scores.borderline[place]),
         "expected_value": float(scores.expected_value[place]),
+        "expected_value_low90": float(scores.expected_value_low90[place]),
+        "expected_value_high90": float(scores.expected_value_high90[place]),
+        "rung": ("no_orders", "one_order", "repeat")[scores.rung[place]],
         "currency": "GBP",
         "p_churn": float(scores.p_churn[place]),
         "horizon_days": 180,
@@ -70,7 +77,12 @@ def insufficient_answer(shop: Shop, customer_id: str, status: str, reason: str) 
         "tier_since": None,
         "indicated_tier": None,
         "tier_label": None,
+        "tier_probability": None,
+        "borderline": None,
         "expected_value": None,
+        "expected_value_low90": None,
+        "expected_value_high90": None,
+        "rung": "no_orders",
         "currency": "GBP",
         "p_churn": None,
         "horizon_days": 180,

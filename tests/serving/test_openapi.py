@@ -82,11 +82,14 @@ def test_every_field_is_described(struct: str, name: str):
     ("name", "unit"),
     [
         ("expected_value", "the answer's currency"),
+        ("expected_value_low90", "the answer's currency"),
+        ("expected_value_high90", "the answer's currency"),
         ("value_at_risk", "the answer's currency"),
         ("boundary_below", "the answer's currency"),
         ("boundary_above", "the answer's currency"),
         ("value_to_next_tier", "the answer's currency"),
         ("p_churn", "1"),
+        ("tier_probability", "1"),
         ("horizon_days", "days"),
     ],
 )
@@ -98,7 +101,8 @@ def test_every_number_of_an_answer_has_a_unit(name: str, unit: str):
 def test_the_answer_of_the_document_has_the_keys_of_the_contract_in_order():
     assert list(DOCUMENT["components"]["schemas"]["TierAnswer"]["properties"]) == [
         "customer_id", "status", "reason", "tier", "tier_in_force", "tier_since", "indicated_tier",
-        "tier_label", "expected_value", "currency", "p_churn", "horizon_days", "value_at_risk",
+        "tier_label", "tier_probability", "borderline", "expected_value", "expected_value_low90",
+        "expected_value_high90", "rung", "currency", "p_churn", "horizon_days", "value_at_risk",
         "risk_level", "boundary_below", "boundary_above", "value_to_next_tier", "cutoff", "release",
         "policy",
     ]  # fmt: skip

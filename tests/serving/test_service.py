@@ -190,6 +190,7 @@ def test_serving_imports_neither_frames_nor_trackers(path: Path):
     assert {name for name in names if name.startswith("training")} <= {
         "training.release",
         "training.pointers",
+        "training.scores",
     }
 
 

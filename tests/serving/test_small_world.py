@@ -21,6 +21,7 @@ from training.models.one_row import row_predicts_of
 from training.models.tree_table import TreeTable, UnsupportedTreesError
 from training.release import load_release
 from training.scores import STORED_SCORES, STORED_STANDING, Scores
+from training.spread import RUNGS
 
 N_SINGLE = 40
 
@@ -47,6 +48,11 @@ def check_answer(answer: dict[str, Any], scores: Scores, place: int) -> None:
     assert answer["expected_value"] == scores.expected_value[place]
     assert answer["p_churn"] == scores.p_churn[place]
     assert answer["value_at_risk"] == scores.value_at_risk[place]
+    assert answer["expected_value_low90"] == scores.expected_value_low90[place]
+    assert answer["expected_value_high90"] == scores.expected_value_high90[place]
+    assert answer["tier_probability"] == scores.tier_probability[place]
+    assert answer["borderline"] == bool(scores.borderline[place])
+    assert answer["rung"] == RUNGS[scores.rung[place]]
 
 
 def test_one_customer_over_http_is_the_offline_score_bit_for_bit(

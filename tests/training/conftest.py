@@ -16,6 +16,7 @@ from training.models.formulas import COLUMNS, FormulaModel
 from training.models.matrix import FeatureMatrix
 from training.policy import TierPolicy
 from training.release import Release
+from training.spread import N_POINTS, RungSpread, Spread
 
 # BG/NBD of the CDNOW sample as published (Fader, Hardie and Lee 2005), weeks.
 CDNOW = {"r": 0.243, "alpha": 4.414, "a": 0.793, "b": 2.426}
@@ -60,6 +61,8 @@ def make_release(buy_till_you_die: BuyTillYouDie) -> MakeRelease:
             Tier("gold", {"zh": "黄金", "en": "Gold"}, 230.0, 0.08, 1402.9, 0.8, 0.3, 8),
             Tier("diamond", {"zh": "钻石", "en": "Diamond"}, 900.0, 0.02),
         )
+        rising = tuple(i / 100 for i in range(N_POINTS))  # the ratio is uniform between 0 and 2
+        one, more = (RungSpread((), (rising,), (40,)) for _ in range(2))
         return Release(
             source="hand_made",
             currency="GBP",
@@ -70,6 +73,8 @@ def make_release(buy_till_you_die: BuyTillYouDie) -> MakeRelease:
             season_unseen=False,
             minimum_orders=1,
             policy=TierPolicy(tiers, RISK),
+            spread=Spread(one, more),
+            borderline_factors=(1.1, 1.3, 1.25),
             model=FormulaModel("past_spend_rate", 180, buy_till_you_die, {}),
             lineage={"data": "d" * 64, "backtest": {"cutoff": "2010-12-15"}},
         )

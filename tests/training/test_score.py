@@ -50,8 +50,13 @@ def test_whole_scores_of_five_customers(release: Release, features: pd.DataFrame
             "expected_value": [150.0, 5.0, 180.0, np.nan, 900.0],
             "p_churn": np.where(known, told.p_churn, np.nan),
             "value_at_risk": np.where(known, told.value_at_risk, np.nan),
+            "expected_value_low90": np.where(known, told.expected_value_low90, np.nan),
+            "expected_value_high90": np.where(known, told.expected_value_high90, np.nan),
+            "tier_probability": np.where(known, told.tier_probability, np.nan),
             "risk_level": ["high" if p >= 0.3 else "low" for p in told.p_churn[:3]]
             + [None, "high" if told.p_churn[4] >= 0.3 else "low"],
+            "borderline": [False, False, True, None, True],
+            "rung": ["repeat", "one_order", "repeat", "no_orders", "repeat"],
             "currency": "GBP",
             "horizon_days": 180,
             "cutoff": "2011-06-13",
@@ -83,6 +88,11 @@ def test_whole_csv_in_english_the_best_first_and_no_formula_alive(
         "P(churn)",
         "Value at risk",
         "Churn risk",
+        "Low (90 %)",
+        "High (90 %)",
+        "P(tier)",
+        "Borderline",
+        "Orders",
         "Currency",
         "Horizon (days)",
         "As of",
@@ -94,8 +104,15 @@ def test_whole_csv_in_english_the_best_first_and_no_formula_alive(
         ["123", "Regular", "", "5.0000"],
         ["中文é", "(too little data)", "", ""],
     ]
-    assert [row[7:] for row in rows] == [["GBP", "180", "2011-06-13"]] * 5
-    assert rows[-1][4:7] == ["", "", ""]
+    assert [row[10:12] for row in rows] == [
+        ["yes", "two or more"],
+        ["yes", "two or more"],
+        ["no", "two or more"],
+        ["no", "one"],
+        ["", "none"],
+    ]
+    assert [row[12:] for row in rows] == [["GBP", "180", "2011-06-13"]] * 5
+    assert rows[-1][4:10] == [""] * 6
     assert {row[6] for row in rows[:-1]} <= {"Low risk", "High risk"}
     assert float(rows[0][4]) == pytest.approx(scores["p_churn"][4], abs=1e-4)
 
@@ -104,10 +121,12 @@ def test_the_csv_in_chinese(release: Release, features: pd.DataFrame, tmp_path: 
     _, table = write_scores(build_scores(release, features), release, tmp_path, "zh")
     header, *rows = read_csv(table)
     assert header == [
-        "客户编号", "等级", "生效日", "预期价值", "流失概率", "风险价值", "流失风险", "币种",
-        "预测天数", "截至",
+        "客户编号", "等级", "生效日", "预期价值", "流失概率", "风险价值", "流失风险", "下限（90%）",
+        "上限（90%）", "等级概率", "临界", "订单数", "币种", "预测天数", "截至",
     ]  # fmt: skip
     assert [row[1] for row in rows] == ["钻石", "白银", "白银", "普通", "（数据不足）"]
+    assert [row[10] for row in rows] == ["是", "是", "否", "否", ""]
+    assert [row[11] for row in rows] == ["两次及以上", "两次及以上", "两次及以上", "一次", "无"]
 
 
 def test_writing_again_replaces_and_leaves_nothing_else(

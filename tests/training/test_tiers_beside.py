@@ -1,4 +1,4 @@
-"""What stands beside the tiers: levels of churn, rivals, intervals, and what is served."""
+"""What stands beside the tiers: levels of churn, rivals, and what is served."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,6 @@ import pytest
 from features.config import RiskSettings, TierSettings
 from features.errors import InputError
 from training.tiers import learn_tiers, serve_tiers
-from training.tiers.intervals import covered_share, learn_intervals
 from training.tiers.risk import LearnedRisk, learn_risk
 from training.tiers.rivals import (
     RIVALS,
@@ -136,56 +135,6 @@ def test_every_rival_gives_shares_that_add_to_1(name: str):
 def test_the_breach_is_the_largest_excess_over_a_maximum_in_points():
     assert breach_points((0.55, 0.30, 0.10, 0.05), FOUR) == 0
     assert breach_points((0.50, 0.30, 0.12, 0.08), FOUR) == pytest.approx(3)
-
-
-# ---- intervals --------------------------------------------------------------------------------
-
-
-def hurdle(n: int, seed: int, level: float = 1.0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Expected value, probability of activity, and outcomes at a level."""
-    rng = np.random.default_rng(seed)
-    p_active, if_active = rng.beta(1.5, 1.5, n), rng.lognormal(3, 1, n)
-    active = rng.random(n) < p_active
-    outcome = np.where(active, level * if_active * rng.gamma(2, 0.5, n), 0)
-    return p_active * if_active, p_active, outcome
-
-
-def test_intervals_cover_nine_of_ten_outcomes_of_another_cohort():
-    intervals = learn_intervals(*hurdle(8000, 0))
-    value, p_active, outcome = hurdle(8000, 1)
-    assert covered_share(*intervals.of(value, p_active), outcome) == pytest.approx(0.9, abs=0.02)
-
-
-def test_intervals_learned_in_a_season_of_another_level_still_cover():
-    intervals = learn_intervals(*hurdle(8000, 2, level=0.5))
-    value, p_active, outcome = hurdle(8000, 3)
-    assert covered_share(*intervals.of(value, p_active), outcome) == pytest.approx(0.9, abs=0.02)
-
-
-def test_the_lower_end_is_0_unless_the_customer_surely_comes_back():
-    intervals = learn_intervals(*hurdle(4000, 4))
-    low, high = intervals.of(np.array([50.0, 50.0, 5.0]), np.array([0.999, 0.5, 0.05]))
-    assert low[0] > 0
-    assert low[1:].tolist() == [0, 0]
-    assert high[0] > low[0]
-    assert high[1] > 50
-    assert high[2] == 0
-
-
-def test_a_row_has_the_same_interval_alone_and_among_others():
-    intervals = learn_intervals(*hurdle(4000, 5))
-    value, p_active, _ = hurdle(500, 6)
-    low, high = intervals.of(value, p_active)
-    alone = [intervals.of(value[i : i + 1], p_active[i : i + 1]) for i in range(500)]
-    assert low.tolist() == [one[0][0] for one in alone]
-    assert high.tolist() == [one[1][0] for one in alone]
-
-
-def test_too_few_outcomes_to_learn_intervals_from_are_refused():
-    value, p_active, outcome = hurdle(40, 7)
-    outcome[5:] = 0
-    with pytest.raises(InputError, match="expected at least 30"):
-        learn_intervals(value, p_active, outcome)
 
 
 # ---- what is served ---------------------------------------------------------------------------

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
+from datetime import date
 from pathlib import Path
 
 from features.cli import Commands, exit_with
 from features.config import read_config
 from features.errors import EXIT_DONE
-from features.ingestion.source import read_source
+from features.ingestion.source import Source, read_source
+from features.progress import Progress
 from features.tables import read_tables
 
 JOBS = Commands("python -m monitoring")
@@ -30,6 +33,37 @@ def run_data_report(arguments: Sequence[str]) -> int:
     print(write_report(tables, given.state, config.lang))
     print(summary)
     return EXIT_DONE
+
+
+@JOBS.add("run")
+def run_watch(arguments: Sequence[str]) -> int:
+    """Look at drift, order days and matured cohorts, and decide; exit 0, 10 or 20."""
+    parser = JOBS.parser("run")
+    parser.add_argument("--source", type=Path, required=True, help="the source's TOML")
+    parser.add_argument("--as-of", type=date.fromisoformat, help="default: end of the data")
+    given = parser.parse_args(arguments)
+    from monitoring.run import run_monitoring
+
+    config, source = read_config(given.config), read_source(given.source)
+    tables = read_tables(given.state / "tables" / source.name)
+    tell = Progress(time.monotonic)
+    outcome = run_monitoring(
+        tables, config, given.state, given.as_of, happened_column(source), tell
+    )
+    told = outcome.told
+    print(f"{told['as_of']} release {told['release'][:12]}: {told['act']}")
+    for reason in told["reasons"]:
+        print(f"  {reason}")
+    return outcome.exit_code
+
+
+def happened_column(source: Source) -> str | None:
+    """Return the raw order lines' column of the time."""
+    for files in source.files:
+        if files.table == "order_lines":
+            names = files.columns.get("occurred_at", ())
+            return names[0] if names else None
+    return None
 
 
 if __name__ == "__main__":

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import glob
+from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from features.durable import write_durably
 from features.ingestion.across import open_engine
@@ -72,3 +75,22 @@ def write_data_summary(tables: Tables, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     page = snapshot.get_html_str(as_iframe=False)
     write_durably(path, page.encode())
+
+
+def run_default_drift(
+    current: NDArray[np.float64], reference: NDArray[np.float64], columns: Sequence[str]
+) -> None:
+    """Run Evidently's drift preset as it comes, for the time it takes; nothing is kept.
+
+    Parameters
+    ----------
+    current, reference : array (n, len(columns))
+        Rows to compare.
+    columns : sequence of str
+        Their names.
+    """
+    from evidently import Report
+    from evidently.presets import DataDriftPreset
+
+    frames = [pd.DataFrame(rows, columns=list(columns)) for rows in (current, reference)]
+    Report([DataDriftPreset()]).run(frames[0], frames[1]).dict()

@@ -27,7 +27,7 @@ class Verdict:
     drift : Drift or None
         Of the window; None without a reference.
     order_findings : tuple of Finding
-        Of the last day of order lines.
+        Of the new days of order lines.
     performances : tuple of Performance
         Newest cohort first.
     decision : Decision
@@ -49,6 +49,8 @@ def watch(
     memory: Memory,
     settings: MonitoringSettings,
     promoted_on: date | None = None,
+    n_new_days: int = 1,
+    faults_of_answers: tuple[Finding, ...] = (),
 ) -> Verdict:
     """Look at one window and decide.
 
@@ -68,6 +70,10 @@ def watch(
         Limits.
     promoted_on : date, optional
         When the release was promoted.
+    n_new_days : int
+        Days of order lines since the look before, the last ones.
+    faults_of_answers : tuple of Finding
+        What is broken in the vectors that clients sent.
     """
     by_age = tuple(sorted(performances, key=lambda each: each.cutoff, reverse=True))
     judged = [each for each in by_age if each.status == "judged"]
@@ -84,12 +90,16 @@ def watch(
             findings.append(
                 Finding("old_reference", "the release", age, settings.oldest_reference_days)
             )
-        if days is not None and reference.orders is not None and len(days) > LEAST_DAYS:
-            order_findings = find_order_faults(days, reference.orders, settings)
+        if days is not None and reference.orders is not None:
+            order_findings = tuple(
+                finding
+                for end in range(max(len(days) - n_new_days, LEAST_DAYS) + 1, len(days) + 1)
+                for finding in find_order_faults(days.slice(0, end), reference.orders, settings)
+            )
     held = [each.cutoff for each in judged if not any(f.kind == "rank" for f in each.findings)]
     seen = Seen(
         window.as_of,
-        (*order_findings, *findings),
+        (*order_findings, *faults_of_answers, *findings),
         drift is not None and drift.status == "insufficient",
         promoted_on,
         max(held, default=None),

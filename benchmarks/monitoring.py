@@ -1,0 +1,151 @@
+"""How rightly monitoring acts: ``make bench-monitoring`` (real data only if TIERWISE_DATA is set).
+
+Simulated shops get a release and then a year of weekly looks, festivals included; incidents are
+planted into the same shops, which are the same to the last byte before them. Nothing here is
+learned from the windows that are judged.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.monitoring_scenarios import play, read_scenarios
+from benchmarks.monitoring_shops import (
+    INCIDENTS,
+    MADE_AT,
+    Shop,
+    count_false_triggers,
+    open_shop,
+    play_incident,
+    weeks,
+    write_simulated,
+)
+from benchmarks.monitoring_trials import (
+    count_changed_verdicts,
+    find_shifts,
+    measure_cpu,
+    try_gate,
+)
+from benchmarks.record import write_benchmark
+from datasets.simulated_shop.oracle import build_oracle
+from datasets.simulated_shop.world import World
+from features.cli import DEFAULT_CONFIG, DEFAULT_STATE, exit_with
+from features.config import Config, read_config
+from features.ingestion.ingest import ingest
+from features.tables import read_tables
+from monitoring.look import score_window
+
+SEEDS = (11, 12)
+N_WINDOWS = 200
+REAL, REAL_AT, REAL_HORIZON = "online_retail_II", date(2010, 12, 1), 90
+
+
+def main(arguments: list[str]) -> int:
+    """Run the benchmark; return 0 when it has been written."""
+    config = read_config(DEFAULT_CONFIG)
+    work = DEFAULT_STATE / "bench" / "monitoring_shops"
+    shutil.rmtree(work, ignore_errors=True)
+    figures: dict[str, Any] = {}
+    _tell("scenarios")
+    figures["scenarios"] = figures_of_scenarios(config)
+    _tell("processor time beside Evidently")
+    figures["cpu"] = measure_cpu(config.monitoring, config.training.seed)
+    shops, worlds = [], []
+    for seed in SEEDS:
+        _tell(f"shop {seed}: generated, trained")
+        world, tables = write_simulated(work / str(seed), seed, ())
+        shops.append(open_shop(tables, work / str(seed), config, MADE_AT, "happened_at"))
+        worlds.append(world)
+    _tell("windows in which nothing is wrong")
+    figures["false_triggers"] = count_false_triggers(shops, N_WINDOWS)
+    _tell("shifts and outliers")
+    figures["critical_shift"] = find_shifts(shops[0], config.training.seed)
+    figures["one_outlier"] = count_changed_verdicts(shops[0], config.training.seed)
+    _tell("the gate")
+    figures["gate"] = figures_of_gate(shops[0], worlds[0], config.training.seed)
+    figures["incidents"] = {}
+    for name in INCIDENTS:
+        _tell(f"incident {name}")
+        figures["incidents"][name] = play_incident(shops[0], work / name, name, SEEDS[0])
+        shutil.rmtree(work / name, ignore_errors=True)
+    if os.environ.get("TIERWISE_DATA"):
+        _tell(REAL)
+        figures[REAL] = figures_of_real(config)
+    write_benchmark("monitoring", figures, config.training.seed, DEFAULT_STATE)
+    shutil.rmtree(work, ignore_errors=True)
+    return 0
+
+
+def figures_of_scenarios(config: Config) -> dict[str, Any]:
+    """Play the decision table."""
+    rows = read_scenarios()
+    wrong = [row.name for row in rows if play(row, config.monitoring).decision.act != row.act]
+    return {"n": len(rows), "right_share": 1 - len(wrong) / len(rows), "wrong": wrong}
+
+
+def figures_of_gate(shop: Shop, world: World, seed: int) -> dict[str, Any]:
+    """Put challengers before the gate, on the backtest cohort of a simulated shop.
+
+    The better ones lie between the release and the oracle: what anyone could know at best.
+    """
+    if shop.result is None:
+        raise ValueError("the shop has no training result")
+    backtest = shop.result.backtest
+    cohort = backtest.cohort
+    oracle = build_oracle(world, cohort.snapshot.cutoff, cohort.snapshot.horizon_days, "all")
+    best = oracle.set_index("customer_id")["expected_value"].reindex(list(cohort.customer_ids))
+    if cohort.net_value is None or best.isna().any():
+        raise ValueError("the oracle does not know the whole cohort")
+    baseline = backtest.predictions[backtest.best_baseline].value
+    champion = backtest.predictions["rfm"].value if "rfm" in backtest.predictions else baseline
+    level = float(cohort.value.sum())
+    return try_gate(
+        cohort.net_value,
+        np.maximum(champion, 1e-6) * level / float(np.maximum(champion, 1e-6).sum()),
+        np.maximum(best.to_numpy(dtype=np.float64), 1e-6),
+        np.maximum(baseline, 1e-6),
+        seed,
+    )
+
+
+def figures_of_real(config: Config) -> dict[str, Any]:
+    """Look at a year of a real shop, week by week; what is a false trigger there is not known."""
+    folder = DEFAULT_STATE / "tables" / REAL
+    if not folder.is_dir():
+        ingest(Path("datasets") / f"{REAL}.toml", DEFAULT_STATE)
+    tables = read_tables(folder)
+    settings = config.training.model_copy(update={"horizon_days": REAL_HORIZON})
+    work = DEFAULT_STATE / "bench" / "monitoring_shops" / REAL
+    shop = open_shop(tables, work, config.model_copy(update={"training": settings}), REAL_AT)
+    acts: list[str] = []
+    reasons: dict[str, int] = {}
+    for as_of in weeks(REAL_AT, tables.data_complete_before):
+        _, rows = shop.window(as_of)
+        decision = shop.look(score_window(shop.release, rows, as_of), 7).decision
+        acts.append(decision.act)
+        if decision.act != "none":
+            for reason in decision.reasons:
+                name = reason.partition(":")[0]
+                reasons[name] = reasons.get(name, 0) + 1
+    told = sorted(reasons.items(), key=lambda pair: -pair[1])[:12]
+    return {
+        "windows": len(acts),
+        "false_triggers": sum(act != "none" for act in acts),
+        "acts": {act: acts.count(act) for act in sorted(set(acts))},
+        "reasons": dict(told),
+    }
+
+
+def _tell(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    exit_with(lambda arguments: main(list(arguments)))

@@ -1,0 +1,128 @@
+"""Verdicts on the disk: one file a day and release, the gauges of the newest, and the memory."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+from features.durable import write_durably
+from monitoring.ladder import ACT_OF, Memory, memory_from_json, memory_to_json
+from monitoring.watch import Verdict
+
+FOLDER = "monitoring"
+VERDICTS = "verdicts"
+GAUGES = "tierwise.prom"
+ACTS = ("none", *dict.fromkeys(ACT_OF.values()))
+
+
+def verdict_to_json(verdict: Verdict, release: str, data: str) -> dict[str, Any]:
+    """Return a verdict as JSON values, with the digests of the release and of the tables."""
+    decision = verdict.decision
+    told: dict[str, Any] = {
+        "as_of": verdict.as_of,
+        "release": release,
+        "data": data,
+        "act": decision.act,
+        "cause": decision.cause,
+        "reasons": decision.reasons,
+        "quarantine": decision.quarantine,
+        "drift": None if verdict.drift is None else asdict(verdict.drift),
+        "order_findings": [asdict(each) for each in verdict.order_findings],
+        "performances": [asdict(each) for each in verdict.performances],
+        "memory": memory_to_json(decision.memory),
+    }
+    plain: dict[str, Any] = _finite(json.loads(json.dumps(told, default=str)))
+    return plain
+
+
+def _finite(value: Any) -> Any:
+    """Return JSON values with None for what is not finite."""
+    if isinstance(value, dict):
+        return {key: _finite(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_finite(each) for each in value]
+    if isinstance(value, float) and not abs(value) < float("inf"):
+        return None
+    return value
+
+
+def verdict_path(state: Path, as_of: date, release: str) -> Path:
+    """Return where the verdict of a day on a release is kept."""
+    return state / FOLDER / VERDICTS / f"{as_of.isoformat()}-{release[:12]}.json"
+
+
+def read_verdicts(state: Path) -> Iterator[dict[str, Any]]:
+    """Yield the verdicts, the oldest day first."""
+    for path in sorted((state / FOLDER / VERDICTS).glob("*.json")):
+        yield json.loads(path.read_text(encoding="utf-8"))
+
+
+def read_memory(state: Path, before: date) -> tuple[Memory, date | None]:
+    """Return what the newest verdict before a day remembers, and its day."""
+    newest: dict[str, Any] | None = None
+    for told in read_verdicts(state):
+        if date.fromisoformat(told["as_of"]) < before:
+            newest = told
+    if newest is None:
+        return Memory(), None
+    return memory_from_json(newest["memory"]), date.fromisoformat(newest["as_of"])
+
+
+def write_verdict(told: Mapping[str, Any], path: Path) -> None:
+    """Write a verdict whole; what it remembers stands in it, so neither is ever without the other."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(told, ensure_ascii=False, indent=1, sort_keys=True, allow_nan=False)
+    write_durably(path, text.encode() + b"\n")
+
+
+def write_gauges(told: Mapping[str, Any], folder: Path) -> Path:
+    """Write the numbers that can trigger as gauges for node_exporter's textfile collector."""
+    folder.mkdir(parents=True, exist_ok=True)
+    lines = list(_gauge_lines(told))
+    path = folder / GAUGES
+    write_durably(path, ("\n".join(lines) + "\n").encode())
+    return path
+
+
+def _gauge_lines(told: Mapping[str, Any]) -> Iterator[str]:
+    as_of = datetime.combine(date.fromisoformat(told["as_of"]), datetime.min.time(), UTC)
+    yield from _family("as_of_seconds", "Day up to which was looked.", [("", as_of.timestamp())])
+    yield from _family(
+        "act",
+        "1 for the act of the newest verdict.",
+        [(f'{{act="{act}"}}', float(told["act"] == act)) for act in ACTS],
+    )
+    yield from _family(
+        "incidents_open", "Open incidents.", [("", len(told["memory"]["incidents"]))]
+    )
+    drift = told["drift"]
+    if drift is not None:
+        yield from _family("rows", "Rows of the window.", [("", drift["n_rows"])])
+        columns = [*drift["columns"], *drift["scores"]]
+        for name, key, text in (
+            ("psi", "psi", "Shift of a column against the frozen reference."),
+            ("psi_limit", "limit", "What the shift of a column may not pass."),
+            ("null_share", "null_share", "Missing values."),
+        ):
+            rows = [(f'{{column="{each["name"]}"}}', each[key]) for each in columns]
+            yield from _family(name, text, rows)
+        yield from _family("psi_aggregate", "Shift by importance.", [("", drift["aggregate"])])
+        yield from _family("psi_aggregate_limit", "Its limit.", [("", drift["aggregate_limit"])])
+        shares = [(f'{{tier="{name}"}}', share) for name, share in drift["tier_shares"].items()]
+        yield from _family("tier_share", "Share of customers.", shares)
+    for each in told["performances"][:1]:
+        figures = [(f'{{metric="{n}"}}', v) for n, v in each["figures"].items() if v is not None]
+        yield from _family("matured", "Figures of the newest matured cohort.", figures)
+
+
+def _family(name: str, text: str, rows: list[tuple[str, float]]) -> Iterator[str]:
+    if not rows:
+        return
+    yield f"# HELP tierwise_monitoring_{name} {text}"
+    yield f"# TYPE tierwise_monitoring_{name} gauge"
+    for labels, value in rows:
+        yield f"tierwise_monitoring_{name}{labels} {value:.10g}"

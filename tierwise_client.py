@@ -59,6 +59,8 @@ class TierAnswer(_FromJson):
     horizon_days: int
     value_at_risk: float | None
     risk_level: str | None
+    lifecycle: str | None
+    playbook: list[str]
     boundary_below: float | None
     boundary_above: float | None
     value_to_next_tier: float | None
@@ -82,6 +84,15 @@ class SchemeTier(_FromJson):
 
 
 @dataclass(frozen=True)
+class PlaybookAction(_FromJson):
+    """What is to be done: answers name it by its id."""
+
+    id: str
+    zh: str
+    en: str
+
+
+@dataclass(frozen=True)
 class FeatureName(_FromJson):
     """One name that a feature vector may hold."""
 
@@ -102,14 +113,16 @@ class Scheme(_FromJson):
     horizon_days: int
     cutoff: str
     tiers: list[SchemeTier]
+    playbook: list[PlaybookAction]
     features: list[FeatureName]
 
     @classmethod
     def read(cls, told: Mapping[str, Any]) -> Self:
         """Read a scheme with its rows."""
         tiers = [SchemeTier.read(row) for row in told["tiers"]]
+        actions = [PlaybookAction.read(row) for row in told["playbook"]]
         names = [FeatureName.read(row) for row in told["features"]]
-        return super().read({**told, "tiers": tiers, "features": names})
+        return super().read({**told, "tiers": tiers, "playbook": actions, "features": names})
 
 
 class TierwiseError(Exception):

@@ -39,6 +39,8 @@ ANSWER: dict[str, Any] = {
     "horizon_days": 180,
     "value_at_risk": 110.2,
     "risk_level": "low",
+    "lifecycle": "active",
+    "playbook": ["personal_recommendation"],
     "boundary_below": 230.0,
     "boundary_above": 900.0,
     "value_to_next_tier": 487.5,
@@ -61,6 +63,8 @@ _NO_TIER: dict[str, Any] = {
     "p_churn": None,
     "value_at_risk": None,
     "risk_level": None,
+    "lifecycle": None,
+    "playbook": [],
     "boundary_below": None,
     "boundary_above": None,
     "value_to_next_tier": None,
@@ -109,6 +113,13 @@ SCHEME: dict[str, Any] = {
             "realised_mean": 402.9,
             "revenue_share": 0.6,
         },
+    ],
+    "playbook": [
+        {
+            "id": "personal_recommendation",
+            "zh": "个性化推荐：按其常买的品类推荐新品",
+            "en": "Personal recommendation: what is new among the things they buy",
+        }
     ],
     "features": [
         {

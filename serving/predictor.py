@@ -18,11 +18,13 @@ import numpy.typing as npt
 from msgspec import UnsetType
 
 from features.catalogue import feature_named
+from features.config.of_playbook import LIFECYCLE
 from features.errors import ReleaseError
 from serving import refusals
 from serving.schemas import (
     BatchItem,
     FeatureName,
+    PlaybookAction,
     Scheme,
     SchemeTier,
     TierAnswer,
@@ -83,6 +85,7 @@ class Predictor:
         self._levels = tuple(level.id for level in release.policy.risk)
         self._in_force = _tiers_in_force(store)
         self._days: dict[float, str] = {}
+        self._actions: dict[tuple[str, int, int], list[str]] = {}
         self._features = [_described(name, release.required) for name in release.columns]
         self._position = {name: i for i, name in enumerate(release.columns)}
         self._required = tuple((name, self._position[name]) for name in release.required)
@@ -152,6 +155,10 @@ class Predictor:
             horizon_days=release.horizon_days,
             cutoff=self._cutoff,
             tiers=list(self._tiers),
+            playbook=[
+                PlaybookAction(id=one, zh=label["zh"], en=label["en"])
+                for one, label in release.policy.playbook.labels.items()
+            ],
             features=self._features,
         )
 
@@ -179,10 +186,11 @@ class Predictor:
         if stored is None:
             return None
         value, p_churn, at_risk, tier, risk, low, high, rung, *others = stored
-        probability, near, place, since = others
+        probability, near, state, place, since = others
         score = self._score_type(
-            value, p_churn, at_risk, int(tier), int(risk), low, high, int(rung), probability, near
-        )
+            value, p_churn, at_risk, int(tier), int(risk), low, high, int(rung), probability,
+            near, int(state),
+        )  # fmt: skip
         if score.tier < 0 or not _is_number(score):
             return None
         standing = None if place < 0 else (self._in_force[int(place)], self._iso_day(since))
@@ -287,6 +295,8 @@ class Predictor:
             horizon_days=self.release.horizon_days,
             value_at_risk=score.value_at_risk,
             risk_level=self._levels[score.risk] if self._levels else None,
+            lifecycle=LIFECYCLE[score.lifecycle] if score.lifecycle >= 0 else None,
+            playbook=self._actions_of(counts.tier, score.lifecycle, score.risk),
             boundary_below=indicated.boundary_below,
             boundary_above=above,
             value_to_next_tier=None if above is None else above - value,
@@ -294,6 +304,16 @@ class Predictor:
             release=self.release_id,
             policy=self._policy,
         )
+
+    def _actions_of(self, tier: str, state: int, risk: int) -> list[str]:
+        """Return what is to be done; each combination is looked up in the playbook once."""
+        actions = self._actions.get((tier, state, risk))
+        if actions is None:
+            level = self._levels[risk] if self._levels else None
+            told = () if state < 0 else (tier, LIFECYCLE[state], level)
+            found = self.release.policy.playbook.actions_for(*told) if told else ()
+            actions = self._actions[tier, state, risk] = list(found)
+        return actions
 
     def _no_tier(
         self,
@@ -322,6 +342,8 @@ class Predictor:
             horizon_days=self.release.horizon_days,
             value_at_risk=None,
             risk_level=None,
+            lifecycle=None,
+            playbook=[],
             boundary_below=None,
             boundary_above=None,
             value_to_next_tier=None,

@@ -186,6 +186,21 @@ class TierAnswer(Struct, frozen=True, kw_only=True):
         str | None,
         _text("Level of p_churn; null where no levels could be certified.", "low"),
     ]
+    lifecycle: Annotated[
+        str | None,
+        _text(
+            "Where the customer stands by the own cadence: new, active, cooling, dormant, lost or "
+            "won_back; null where it is not told.",
+            "active",
+        ),
+    ]
+    playbook: Annotated[
+        list[str],
+        _text(
+            "What is to be done: ids, whose texts GET /v1/scheme gives.",
+            ["personal_recommendation"],
+        ),
+    ]
     boundary_below: BoundaryBelow
     boundary_above: BoundaryAbove
     value_to_next_tier: Annotated[
@@ -230,6 +245,14 @@ class SchemeTier(Struct, frozen=True, kw_only=True):
     ]
 
 
+class PlaybookAction(Struct, frozen=True, kw_only=True):
+    """One action that answers name by its id."""
+
+    id: Annotated[str, _text("Its id.", "wake_up")]
+    zh: Annotated[str, _text("What is to be done, in Chinese.", "唤醒")]
+    en: Annotated[str, _text("What is to be done, in English.", "Wake-up")]
+
+
 class FeatureName(Struct, frozen=True, kw_only=True):
     """One name that POST /v1/tier and POST /v1/tiers take in features."""
 
@@ -249,6 +272,9 @@ class Scheme(Struct, frozen=True, kw_only=True):
     horizon_days: Horizon
     cutoff: Cutoff
     tiers: Annotated[list[SchemeTier], Meta(description="Bottom to top.")]
+    playbook: Annotated[
+        list[PlaybookAction], Meta(description="The actions of the playbook, in their order.")
+    ]
     features: Annotated[
         list[FeatureName], Meta(description="What a feature vector for this release may hold.")
     ]

@@ -34,6 +34,7 @@ def golden_answers(release: Release, rows: Array) -> dict[str, Any]:
         "p_churn": scores.p_churn.tolist(),
         "tier": scores.tier.tolist(),
         "risk": scores.risk.tolist(),
+        "lifecycle": scores.lifecycle.tolist(),
         "expected_value_low90": list(map(finite_or_none, scores.expected_value_low90.tolist())),
         "expected_value_high90": list(map(finite_or_none, scores.expected_value_high90.tolist())),
         "tier_probability": list(map(finite_or_none, scores.tier_probability.tolist())),

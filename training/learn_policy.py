@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from features.config import AssignmentSettings, Config
+from features.config import AssignmentSettings, Config, TierSettings
 from training.backtest import Backtest
 from training.boundaries import Tier
 from training.learn.level import Level
+from training.lifecycle import learn_lifecycle
 from training.models.blend import BlendModel
 from training.models.matrix import Array, FeatureMatrix
 from training.models.model import Model
+from training.playbook import build_playbook
 from training.policy import AssignmentRules, LevelCorrection, TierPolicy
 from training.tiers import (
     LearnedTiers,
@@ -67,13 +69,18 @@ def learn_policy(
     served = correction.correct(bare.predict(target.select(bare.columns)))
     learned = _learn_scheme(config, backtest, backtest.cohort.net_value)
     risk = _learn_levels(config, backtest, backtest.cohort.net_value)
+    settings = config.training
     policy = TierPolicy(
         tiers=_tiers(config, backtest, learned, served.value),
         risk=serve_risk(config.training.risk, risk, 1.0 - served.p_active),
         level=correction,
-        rules=assignment_rules(config.training.assignment),
+        rules=assignment_rules(settings.assignment),
+        playbook=build_playbook(config.playbook, settings.tiers.ids, settings.risk.ids),
+        lifecycle=learn_lifecycle(target, settings.lifecycle, settings.horizon_days),
     )
-    return LearnedPolicy(policy, bare, {"tiers": _told(learned), "risk": _told_risk(risk)})
+    return LearnedPolicy(
+        policy, bare, {"tiers": _told(learned, settings.tiers), "risk": _told_risk(risk)}
+    )
 
 
 def without_level(model: Model, level: Level) -> tuple[Model, LevelCorrection]:
@@ -124,7 +131,7 @@ def _tiers(
     )
 
 
-def _told(learned: LearnedTiers | None) -> dict[str, Any]:
+def _told(learned: LearnedTiers | None, settings: TierSettings) -> dict[str, Any]:
     """Return how the tiers came about, for the lineage."""
     if learned is None:
         return {"method": "shares"}
@@ -132,10 +139,13 @@ def _told(learned: LearnedTiers | None) -> dict[str, Any]:
         "method": "learned",
         "status": learned.status,
         "reason": learned.reason,
-        "merges": [str(merge) for merge in learned.merges],
-        "flags": [str(flag) for flag in learned.flags],
+        "n_learning": learned.n_learning,
+        "n_certifying": learned.n_certifying,
+        "certification_level": settings.certification_level,
+        "merges": [asdict(merge) for merge in learned.merges],
+        "flags": [asdict(flag) for flag in learned.flags],
     }
 
 
 def _told_risk(learned: LearnedRisk) -> dict[str, Any]:
-    return {"reason": learned.reason, "merges": [str(merge) for merge in learned.merges]}
+    return {"reason": learned.reason, "merges": [asdict(merge) for merge in learned.merges]}

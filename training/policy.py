@@ -18,10 +18,13 @@ import numpy as np
 
 from training.artifact import finite_or_none, json_bytes
 from training.boundaries import RiskLevel, Tier, TierBoundaries, cut_at_shares
+from training.lifecycle import LifecycleRule, lifecycle_from
 from training.models.matrix import Array
 from training.models.model import Prediction
+from training.playbook import Playbook, playbook_from
 
 POLICY = "policy.json"
+NO_PLAYBOOK = Playbook()
 
 
 @dataclass(frozen=True)
@@ -96,8 +99,10 @@ class TierPolicy:
         the shares that the tiers were made for.
     rules : AssignmentRules
         Of a re-tier date.
-    playbook : tuple of dict
-        What to do for whom; JSON objects.
+    playbook : Playbook
+        What to do for whom.
+    lifecycle : LifecycleRule or None
+        Where a customer stands, by the own cadence.
     lineage : dict
         Where it comes from: the policy that was the incumbent, or that this one replaces and why.
     """
@@ -107,7 +112,8 @@ class TierPolicy:
     level: LevelCorrection = LevelCorrection()
     capacities: tuple[float, ...] = ()
     rules: AssignmentRules = AssignmentRules()
-    playbook: tuple[Mapping[str, Any], ...] = ()
+    playbook: Playbook = NO_PLAYBOOK
+    lifecycle: LifecycleRule | None = None
     lineage: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -189,7 +195,8 @@ def policy_bytes(policy: TierPolicy) -> bytes:
             "level": asdict(policy.level),
             "capacities": list(policy.capacities),
             "rules": asdict(policy.rules),
-            "playbook": [dict(row) for row in policy.playbook],
+            "playbook": policy.playbook.to_rows(),
+            "lifecycle": policy.lifecycle.to_numbers() if policy.lifecycle else None,
             "lineage": dict(policy.lineage),
         }
     )
@@ -203,7 +210,8 @@ def policy_from(told: Mapping[str, Any]) -> TierPolicy:
         level=LevelCorrection(**told["level"]),
         capacities=tuple(told["capacities"]),
         rules=AssignmentRules(**told["rules"]),
-        playbook=tuple(told["playbook"]),
+        playbook=playbook_from(told["playbook"]),
+        lifecycle=lifecycle_from(told.get("lifecycle")),
         lineage=dict(told["lineage"]),
     )
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from features.errors import ReleaseError
 from features.snapshot import Snapshot
@@ -70,6 +71,8 @@ class Release:
         What scores.
     lineage : dict
         Digests of data, configuration and code, versions, and the backtest's figures.
+    extra_columns : tuple of str
+        Features that the policy reads and the model does not.
     digest : str
         sha256 of the manifest; empty before it is written.
     golden_rows : array (n, len(columns))
@@ -90,6 +93,7 @@ class Release:
     spread: Spread | None = None
     borderline_factors: tuple[float, ...] = ()
     digest: str = ""
+    extra_columns: tuple[str, ...] = ()
     stored_scores: ClassVar[tuple[str, ...]] = STORED_SCORES
     stored_standing: ClassVar[tuple[str, ...]] = STORED_STANDING
     row_score: ClassVar[type[RowScore]] = RowScore
@@ -104,7 +108,7 @@ class Release:
     @property
     def columns(self) -> tuple[str, ...]:
         """Catalogue features the release needs, in order."""
-        return self.model.columns
+        return (*self.model.columns, *self.extra_columns)
 
     @property
     def required(self) -> tuple[str, ...]:
@@ -155,7 +159,13 @@ class Release:
             rung=rung,
             tier_probability=probability,
             borderline=self._borderline(prediction.value),
+            lifecycle=self._states(matrix),
         )
+
+    def _states(self, matrix: FeatureMatrix) -> NDArray[np.int64]:
+        """Return where each customer stands; without a rule nobody is told."""
+        rule = self.policy.lifecycle
+        return np.full(len(matrix), NO_TIER, np.int64) if rule is None else rule.states(matrix)
 
     def _spread_of(
         self, rung: IntArray, prediction: Prediction, tier: IntArray
@@ -317,6 +327,7 @@ def _to_numbers(release: Release) -> dict[str, Any]:
         "feature_horizon_days": release.feature_horizon_days,
         "season_unseen": release.season_unseen,
         "minimum_orders": release.minimum_orders,
+        "extra_columns": list(release.extra_columns),
         "spread": spread_to_numbers(release.spread),
         "borderline_factors": list(release.borderline_factors),
         "model": release.model.to_numbers(),
@@ -343,6 +354,7 @@ def _from_files(files: Mapping[str, bytes]) -> Release:
         minimum_orders=numbers["minimum_orders"],
         policy=policy_from(json.loads(files[POLICY])),
         model=model,
+        extra_columns=tuple(numbers.get("extra_columns", ())),
         lineage=dict(numbers["lineage"]),
         spread=spread_from(numbers["spread"]),
         borderline_factors=tuple(numbers["borderline_factors"]),

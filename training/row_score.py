@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from training.lifecycle import COLUMNS
 from training.models.matrix import Array
 from training.models.one_row import RowPredict, row_predicts_of
 from training.scores import NO_TIER, SMALLEST_P_ACTIVE, RowScore
@@ -39,6 +40,10 @@ class RowScorer:
         self._bounds = (-math.inf, *self._cuts, math.inf)
         self._borderlands = release.borderlands
         self._n_positive = release.columns.index("n_positive_days")
+        self._rule = release.policy.lifecycle
+        self._history = [
+            release.columns.index(name) if name in release.columns else None for name in COLUMNS
+        ]
         self._quick: RowPredict | None = None
         for quick in row_predicts_of(release.model):
             self._quick = quick
@@ -63,9 +68,11 @@ class RowScorer:
             risk = bisect_right(self._risk_cuts, p_churn)
             if not row[self._n_positive] >= self._release.minimum_orders:
                 tier = risk = NO_TIER
+            state = self._state(row)
             return RowScore(
-                value, p_churn, value_at_risk, tier, risk, low, high, rung, probability, float(near)
-            )
+                value, p_churn, value_at_risk, tier, risk, low, high, rung, probability,
+                float(near), state,
+            )  # fmt: skip
         return self._slowly(row)
 
     def _spread_of(
@@ -93,7 +100,17 @@ class RowScorer:
             int(scores.rung[0]),
             float(scores.tier_probability[0]),
             float(scores.borderline[0]),
+            int(scores.lifecycle[0]),
         )
+
+    def _state(self, row: Array) -> int:
+        """Return the state of one row; what a release does not carry is not known."""
+        if self._rule is None:
+            return NO_TIER
+        n, since, span, last_gap = (
+            math.nan if place is None else float(row[place]) for place in self._history
+        )
+        return self._rule.state(n, since, span, last_gap)
 
     def _agrees(self, rows: Array) -> bool:
         """Whether both forms give the same bits on rows as they are, stretched and shrunk."""

@@ -19,6 +19,7 @@ from training.golden import golden_sample
 from training.learn.baselines import fit_baselines
 from training.learn.fit import Lesson, fit_blend, gather
 from training.learn_policy import learn_policy
+from training.lifecycle import COLUMNS as LIFECYCLE_COLUMNS
 from training.lineage import describe_lineage
 from training.models.model import Model
 from training.outlook import Outlook, learn_outlook
@@ -112,6 +113,9 @@ def train(
         spread=outlook.spread,
         borderline_factors=outlook.borderline_factors,
         model=learned.model,
+        extra_columns=tuple(
+            name for name in LIFECYCLE_COLUMNS if name not in learned.model.columns
+        ),
         lineage=describe_lineage(tables.digest, config)
         | _backtest_summary(backtest, lesson)
         | learned.summary

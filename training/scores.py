@@ -23,6 +23,7 @@ STORED_SCORES = (
     "rung",
     "tier_probability",
     "borderline",
+    "lifecycle",
 )
 """What a look-up keeps of each customer's scores, in the order of `RowScore`."""
 STORED_STANDING = ("tier_in_force", "tier_since")
@@ -57,6 +58,8 @@ class Scores:
         That the outcome lies within the boundaries of the tier; NaN as above.
     borderline : array
         1 where the value is so near a boundary that a retraining may move the customer, else 0.
+    lifecycle : int array
+        State, an index into ``LIFECYCLE``; `NO_TIER` where there is none.
     """
 
     expected_value: Array
@@ -70,6 +73,7 @@ class Scores:
     rung: NDArray[np.int64]
     tier_probability: Array
     borderline: Array
+    lifecycle: NDArray[np.int64]
 
 
 class RowScore(NamedTuple):
@@ -85,3 +89,4 @@ class RowScore(NamedTuple):
     rung: int
     tier_probability: float
     borderline: float
+    lifecycle: int

@@ -16,14 +16,17 @@ import pandas as pd
 import pytest
 from starlette.testclient import TestClient
 
+from features.config import Config
 from features.online import OnlineStore, write_online
 from serving.application import Application, Limits
 from serving.metrics import Metrics
 from serving.predictor import Predictor
 from training.artifact import point_to
 from training.boundaries import RiskLevel, Tier
+from training.lifecycle import LifecycleRule
 from training.models.btyd import BgNbd, BuyTillYouDie, MbgNbd
 from training.models.formulas import COLUMNS, FormulaModel
+from training.playbook import build_playbook
 from training.policy import TierPolicy
 from training.release import Release, load_release, write_release
 from training.spread import N_POINTS, RungSpread, Spread
@@ -86,7 +89,14 @@ def make_release(releases: Path) -> Release:
         feature_horizon_days=HORIZON_DAYS,
         season_unseen=False,
         minimum_orders=1,
-        policy=TierPolicy(tiers, RISK),
+        policy=TierPolicy(
+            tiers,
+            RISK,
+            playbook=build_playbook(
+                Config().playbook, [tier.id for tier in tiers], [level.id for level in RISK]
+            ),
+            lifecycle=LifecycleRule(30.0, 2.0, 1.0, 2.0, 4.0),
+        ),
         spread=Spread(one, more),
         borderline_factors=(1.1, 1.1, 1.25),
         model=FormulaModel("past_spend_rate", HORIZON_DAYS, models, {}),

@@ -19,7 +19,7 @@ ANSWER_KEYS = [
     "customer_id", "status", "tier", "tier_in_force", "tier_since", "indicated_tier", "tier_label",
     "tier_probability", "borderline", "expected_value", "expected_value_low90",
     "expected_value_high90", "rung", "currency", "p_churn", "horizon_days", "value_at_risk",
-    "risk_level",
+    "risk_level", "lifecycle", "playbook",
     "boundary_below", "boundary_above", "value_to_next_tier", "cutoff", "release", "policy",
 ]  # fmt: skip
 
@@ -27,6 +27,16 @@ ANSWER_KEYS = [
 def post(client: TestClient, path: str, body: Any, **headers: str) -> Any:
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
     return client.post(path, content=content, headers={**JSON, **headers})
+
+
+# the shop's gap of 30 days counts for two gaps of the customer's own
+LIFECYCLE_OF = {"00123": "active", "123": "dormant", "a/b 100%": "cooling", "中文é": "active"}
+PLAYBOOK_OF = {
+    "00123": ["personal_recommendation"],
+    "123": ["wake_up"],
+    "a/b 100%": ["coupon"],
+    "中文é": ["vip_line", "personal_recommendation"],
+}
 
 
 def expected_answer(shop: Shop, customer_id: str | None, features_id: str) -> dict[str, Any]:
@@ -54,6 +64,8 @@ def expected_answer(shop: Shop, customer_id: str | None, features_id: str) -> di
         "horizon_days": 180,
         "value_at_risk": float(scores.value_at_risk[place]),
         "risk_level": "high" if scores.p_churn[place] >= 0.3 else "low",
+        "lifecycle": LIFECYCLE_OF[features_id],
+        "playbook": PLAYBOOK_OF[features_id],
         "boundary_below": tiers[tier].boundary_below if tier else None,
         "boundary_above": tiers[tier + 1].boundary_below if tier < 3 else None,
         "value_to_next_tier": (
@@ -88,6 +100,8 @@ def insufficient_answer(shop: Shop, customer_id: str, status: str, reason: str) 
         "horizon_days": 180,
         "value_at_risk": None,
         "risk_level": None,
+        "lifecycle": None,
+        "playbook": [],
         "boundary_below": None,
         "boundary_above": None,
         "value_to_next_tier": None,
@@ -211,7 +225,7 @@ def test_a_batch_of_unknown_customers_is_answered(client: TestClient):
 
 def test_the_scheme_shows_tiers_bottom_to_top_with_their_figures(client: TestClient, shop: Shop):
     scheme = client.get("/v1/scheme").json()
-    described = scheme.pop("features")
+    described, actions = scheme.pop("features"), scheme.pop("playbook")
     assert scheme == {
         "release": shop.release.digest[:12],
         "model": "past_spend_rate",
@@ -233,6 +247,10 @@ def test_the_scheme_shows_tiers_bottom_to_top_with_their_figures(client: TestCli
     assert [feature["name"] for feature in described] == list(shop.release.columns)
     assert {f["name"] for f in described if f["required"]} == set(shop.release.required)
     assert described[0]["unit"] == "days"
+    assert [one["id"] for one in actions] == [
+        "vip_line", "personal_recommendation", "activation", "coupon", "wake_up", "win_back",
+    ]  # fmt: skip
+    assert all(set(one) == {"id", "zh", "en"} and one["zh"] and one["en"] for one in actions)
 
 
 def vector_with(**changes: Any) -> dict[str, Any]:

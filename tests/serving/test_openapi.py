@@ -103,7 +103,7 @@ def test_the_answer_of_the_document_has_the_keys_of_the_contract_in_order():
         "customer_id", "status", "reason", "tier", "tier_in_force", "tier_since", "indicated_tier",
         "tier_label", "tier_probability", "borderline", "expected_value", "expected_value_low90",
         "expected_value_high90", "rung", "currency", "p_churn", "horizon_days", "value_at_risk",
-        "risk_level", "boundary_below", "boundary_above", "value_to_next_tier", "cutoff", "release",
+        "risk_level", "lifecycle", "playbook", "boundary_below", "boundary_above", "value_to_next_tier", "cutoff", "release",
         "policy",
     ]  # fmt: skip
 

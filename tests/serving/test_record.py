@@ -142,7 +142,7 @@ none = dict.fromkeys(("tier", "tier_in_force", "tier_since", "indicated_tier", "
                       "boundary_above", "value_to_next_tier", "tier_probability", "borderline",
                       "expected_value_low90", "expected_value_high90"))
 answer = TierAnswer(customer_id="a", status="ok", currency="GBP", horizon_days=1, cutoff="2026-01-01",
-                    rung="repeat", release="r", policy="p", **none)
+                    rung="repeat", release="r", lifecycle=None, playbook=[], policy="p", **none)
 log = PredictionLog(Path(sys.argv[1]), LogSettings(1.0, 0.001, 100_000, 30))
 log.start()
 print("ready", flush=True)

@@ -103,3 +103,12 @@ def test_no_usual_gap_is_shorter_than_a_day():
     rule = learn_lifecycle(matrix((3, 5, 0, 0)), LifecycleSettings(usual_gap_weight=0), 180)
     assert rule.usual_gap_days == 1.0
     assert LIFECYCLE[rule.state(1, 1, 0, NAN)] == "new"
+
+
+def test_a_release_tells_of_one_row_what_it_tells_of_many(small_world):
+    release = small_world.result.release
+    rows = small_world.features[list(release.columns)].to_numpy(np.float64)[:40]
+    told = release.score(rows).lifecycle
+    scorer = release.row_scorer()
+    assert [scorer.score(row).lifecycle for row in rows] == told.tolist()
+    assert set(told.tolist()) > {0, 1}

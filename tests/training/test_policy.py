@@ -16,8 +16,10 @@ from training.artifact import read_files
 from training.boundaries import Tier
 from training.learn.level import Level
 from training.learn_policy import without_level
+from training.lifecycle import LifecycleRule
 from training.models.matrix import FeatureMatrix
 from training.models.model import Prediction
+from training.playbook import Action, Playbook
 from training.policy import (
     POLICY,
     AssignmentRules,
@@ -31,6 +33,7 @@ from training.policy import (
 from training.release import load_release, rewrite_release, with_policy
 
 NAME = {"zh": "", "en": ""}
+CALL = Playbook((Action("call", ("high",), ("lost",), None, {"zh": "致电", "en": "Call"}),))
 TWO = (Tier("low", NAME, -np.inf, 0.75), Tier("high", NAME, 60.0, 0.25))
 
 
@@ -40,7 +43,8 @@ def test_a_policy_comes_back_as_it_was_written(make_release: Any):
         level=LevelCorrection(1.25, -0.1),
         capacities=(0.5, 0.2, 0.05),
         rules=AssignmentRules(0.4, 2, 90, 0.3),
-        playbook=({"id": "call", "zh": "致电", "en": "Call"},),
+        playbook=CALL,
+        lifecycle=LifecycleRule(30.0, 2.0, 1.0, 2.0, 4.0),
         lineage={"incumbent": None},
     )
     back = policy_from(json.loads(policy_bytes(policy)))
@@ -61,7 +65,8 @@ def test_capacities_are_the_shares_unless_said_otherwise():
         {"capacities": (0.3,)},
         {"level": LevelCorrection(1.01)},
         {"rules": AssignmentRules(bonus=0.4)},
-        {"playbook": ({"id": "call"},)},
+        {"playbook": CALL},
+        {"lifecycle": LifecycleRule(30.0, 2.0, 1.0, 2.0, 4.0)},
         {"tiers": (TWO[0], replace(TWO[1], boundary_below=61.0))},
     ],
 )

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from training.models.blend import SMALLEST_SCORE, BlendModel, Mixture, blend_from, freeze_mixture
+from training.models.blend import (
+    ABSENCE,
+    SMALLEST_SCORE,
+    BlendModel,
+    Mixture,
+    absence_fade,
+    blend_from,
+    freeze_mixture,
+)
 from training.models.matrix import FeatureMatrix, weighted_sum
 from training.models.members import VALUE_MEMBERS
 
@@ -74,6 +83,11 @@ def test_weighted_sum_adds_left_to_right_whatever_the_number_of_rows():
     assert weighted_sum(terms, [2.0, 10.0]).tolist() == [0.1 * 2 + 3.0, 0.2 * 2 + 4.0]
 
 
+def test_beyond_the_longest_absence_of_training_value_and_odds_fall_as_one_over_the_days():
+    days = FeatureMatrix((ABSENCE,), np.array([[1.0], [365.0], [730.0], [3650.0]]))
+    assert absence_fade(days, 365.0).tolist() == [1.0, 1.0, 2.0, 10.0]
+
+
 # --- a blend as it was trained ---------------------------------------------------------------
 
 
@@ -117,6 +131,18 @@ def test_a_blend_comes_back_from_numbers_and_texts_bit_for_bit(blend, customers)
     assert np.array_equal(before.p_active, after.p_active)
     assert again.to_numbers() == blend.to_numbers()
     assert again.to_texts() == blend.to_texts()
+
+
+def test_away_twice_as_long_as_anyone_in_training_halves_value_and_odds(blend, customers):
+    assert blend.longest_absence_days is not None
+    values = customers.values.copy()
+    values[:, customers.columns.index(ABSENCE)] = blend.longest_absence_days * 2
+    away = FeatureMatrix(customers.columns, values)
+    unfaded = replace(blend, longest_absence_days=None).predict(away)
+    faded = blend.predict(away)
+    assert np.array_equal(faded.value, unfaded.value / 2)
+    odds = [p.p_active / (1 - p.p_active) for p in (faded, unfaded)]
+    assert odds[0] == pytest.approx(odds[1] / 2)
 
 
 def test_values_are_positive_and_probabilities_inside_0_and_1(blend, customers):

@@ -74,6 +74,26 @@ def test_a_stack_of_calibrated_probabilities_comes_out_calibrated(p):
         )
 
 
+def test_coefficients_lie_half_way_to_their_mean(p):
+    active = np.random.default_rng(8).random(N) < p
+    noise = np.random.default_rng(9).beta(2, 3, N)
+    only_trees_know = {"active_trees": p, "active_logistic": noise}
+    model = learn_stack([cohort(active, noise)], [only_trees_know])
+    known, *unknown = model.coefficients
+    mean = sum(model.coefficients) / 3
+    assert known - mean == pytest.approx((1.0 - 1 / 3) / 2, abs=0.05)  # learned 1, 0, 0
+    assert unknown == pytest.approx([mean - (known - mean) / 2] * 2, abs=0.05)
+
+
+def test_odds_fade_with_the_absence_and_the_mean_is_still_the_share_asked_for(p):
+    fade = np.where(np.arange(N) % 2 == 0, 1.0, 3.0)
+    stack = anchor(MEAN, scores_of(p), p, 0.3, fade)
+    faded = stack.predict(scores_of(p), p, fade)
+    assert faded.mean() == pytest.approx(0.3, abs=1e-9)
+    plain = stack.predict(scores_of(p), p)
+    assert faded / (1 - faded) == pytest.approx(plain / (1 - plain) / fade)
+
+
 @pytest.mark.parametrize(("bought", "expected"), [(True, 9.0), (False, -9.0)])
 def test_where_all_or_none_were_active_the_stack_is_a_constant(p, bought, expected):
     active = np.full(N, bought)

@@ -10,7 +10,12 @@ import pytest
 from features.snapshot import Snapshot
 from training.cohort import Cohort
 from training.learn.crossfit import TrainingCohort
-from training.learn.value import SMALLEST_POWER, learn_power, learn_weights
+from training.learn.value import (
+    SMALLEST_POWER,
+    learn_power,
+    learn_weights,
+    weigh_structure,
+)
 from training.models.matrix import Array, FeatureMatrix
 from training.models.members import VALUE_MEMBERS
 
@@ -103,3 +108,31 @@ def test_the_shape_never_turns_the_order_of_the_score_round(generator):
     score = generator.lognormal(0, 0.5, N)
     value = 1 / score
     assert learn_power([cohort(value)], [scores_of(score)], EQUAL) == SMALLEST_POWER
+
+
+def levelled(level: float) -> TrainingCohort:
+    """A cohort that brought `level` times what buy-till-you-die expects."""
+    expected = {"mbgnbd_value": np.ones(4), "bgnbd_all_value": np.ones(4)}
+    ids = ("a", "b", "c", "d")
+    held = Cohort(SNAPSHOT, ids, FeatureMatrix((), np.empty((4, 0))), np.full(4, level))
+    return TrainingCohort(held, expected, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("log_levels", "weight"),
+    [
+        ([0.1, 0.1, 0.1], 0.0),  # every period like the other: structure adds nothing
+        ([-0.025, 0.0, 0.025], 0.25),  # deviation .025, half of .05, squared
+        ([-0.3, 0.0, 0.3], 1.0),
+        ([0.7], 1.0),  # one cohort tells nothing of periods
+    ],
+)
+def test_structure_counts_as_much_as_periods_differ(log_levels, weight):
+    cohorts = [levelled(float(np.exp(level))) for level in log_levels]
+    found = weigh_structure(EQUAL, cohorts)
+    assert found == {**EQUAL, "mbgnbd": pytest.approx(weight, abs=1e-9)}
+
+
+def test_structure_that_is_left_alone_keeps_its_weight():
+    alone = {**dict.fromkeys(VALUE_MEMBERS, 0.0), "mbgnbd": 1.0}
+    assert weigh_structure(alone, [levelled(1.0), levelled(1.0)]) == alone

@@ -9,11 +9,14 @@ from scipy.optimize import brentq
 from sklearn.linear_model import LogisticRegression
 
 from training.learn.crossfit import ONE_CLASS_LOGIT, TrainingCohort
-from training.models.blend import ChurnStack, stack_inputs
+from training.models.blend import ChurnStack, faded_sigmoid, stack_inputs
 from training.models.matrix import Array
-from training.models.transform import LinearModel, sigmoid
+from training.models.transform import LinearModel
 
 STACK_C = 0.01
+# Half way to equal coefficients. Cross-fitting holds out customers but not times, so it flatters the
+# trees, which have seen the period that they are asked about.
+STACK_SHRINKAGE = 0.5
 LARGEST_SHARE_ACTIVE = 0.995
 LARGEST_SHIFT = 8.0
 
@@ -26,7 +29,8 @@ def learn_stack(
     Returns
     -------
     LinearModel
-        On the three logits of `stack_inputs`; its level is set by `anchor`.
+        On the three logits of `stack_inputs`, the coefficients shrunk half way to their mean; its
+        level is set by `anchor`.
     """
     inputs = [
         np.column_stack(stack_inputs(scores, cohort.expected["p_active"]))
@@ -38,11 +42,16 @@ def learn_stack(
         return LinearModel(ONE_CLASS_LOGIT if active.all() else -ONE_CLASS_LOGIT, (0.0,) * 3)
     model = LogisticRegression(C=STACK_C, max_iter=300)
     model.fit(np.concatenate(inputs), active, sample_weight=weight)
-    return LinearModel(float(model.intercept_[0]), tuple(float(c) for c in model.coef_[0]))
+    shrunk = (1 - STACK_SHRINKAGE) * model.coef_[0] + STACK_SHRINKAGE * model.coef_[0].mean()
+    return LinearModel(float(model.intercept_[0]), tuple(float(c) for c in shrunk))
 
 
 def anchor(
-    model: LinearModel, scores: Mapping[str, Array], p_bought: Array, share_active: float
+    model: LinearModel,
+    scores: Mapping[str, Array],
+    p_bought: Array,
+    share_active: float,
+    fade: Array | float = 1.0,
 ) -> ChurnStack:
     """Shift the stack so that its mean on a cohort is the share expected to be active.
 
@@ -50,7 +59,7 @@ def anchor(
     ----------
     model : LinearModel
         Of `learn_stack`.
-    scores, p_bought
+    scores, p_bought, fade
         Of the target cohort, as `ChurnStack.predict` takes them.
     share_active : float
         The mean to reach; held at .995.
@@ -59,7 +68,7 @@ def anchor(
     wanted = min(max(share_active, 1 - LARGEST_SHARE_ACTIVE), LARGEST_SHARE_ACTIVE)
 
     def excess(shift: float) -> float:
-        return float(sigmoid(logits + shift).mean()) - wanted
+        return float(faded_sigmoid(logits + shift, fade).mean()) - wanted
 
     low, high = -LARGEST_SHIFT, LARGEST_SHIFT
     if excess(low) > 0 or excess(high) < 0:

@@ -32,7 +32,7 @@ WINSOR_QUANTILE = 0.995
 SMALLEST_KNOWN_SHARE = 0.02  # a column known for fewer rows is left out
 TWEEDIE_POWER = 1.5
 GLM_ALPHA = 0.02
-LOGISTIC_C = 0.05
+LOGISTIC_C = 0.001  # on every column
 ONE_CLASS_LOGIT = 9.0  # where every training row is active, or none
 MAX_BIN = 127
 # Without path_smooth: LightGBM smooths leaves after it has constrained them, and more spend could
@@ -151,7 +151,9 @@ def fit_members(
     _check_every_fold(rows)
     unit = float(rows.target.mean())
     inputs = learn_linear_inputs(rows.design)
+    all_inputs = learn_linear_inputs(rows.design, rows.design.columns)
     standard = np.column_stack(inputs.transform(rows.design))
+    all_standard = np.column_stack(all_inputs.transform(rows.design))
     jobs = [(kind, fold) for fold in range(settings.n_folds) for kind in OBJECTIVES]
 
     def fit(job: tuple[str, int]) -> lgb.Booster:
@@ -168,13 +170,13 @@ def fit_members(
         for kind in OBJECTIVES:
             unseen[kind][held] = raw_score(boosters[kind][fold], rows.design.values[held])
         glm.append(_fit_glm(standard[seen], rows.target[seen] / unit, rows.weight[seen]))
-        logistic.append(_fit_logistic(standard[seen], rows.active[seen], rows.weight[seen]))
-        held_inputs = [np.ascontiguousarray(column) for column in standard[held].T]
-        unseen["glm"][held] = glm[-1].predict(held_inputs)
-        unseen["logistic"][held] = logistic[-1].predict(held_inputs)
+        logistic.append(_fit_logistic(all_standard[seen], rows.active[seen], rows.weight[seen]))
+        unseen["glm"][held] = glm[-1].predict(list(standard[held].T))
+        unseen["logistic"][held] = logistic[-1].predict(list(all_standard[held].T))
     members = Members(
         trees={kind: TreeEnsemble(tuple(each)) for kind, each in boosters.items()},
         inputs=inputs,
+        all_inputs=all_inputs,
         glm=tuple(glm),
         logistic=tuple(logistic),
         unit=unit,

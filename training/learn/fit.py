@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -15,11 +16,13 @@ from training.cohort import Cohort, CohortSource
 from training.learn.churn import anchor, learn_stack
 from training.learn.crossfit import CrossFit, TrainingCohort, fit_members, training_cohort
 from training.learn.level import Level, learn_level
-from training.learn.value import learn_power, learn_weights
-from training.models.blend import SMALLEST_SCORE, BlendModel, freeze_mixture
+from training.learn.value import learn_power, learn_weights, weigh_structure
+from training.models.blend import ABSENCE, SMALLEST_SCORE, BlendModel, absence_fade, freeze_mixture
 from training.models.btyd import BuyTillYouDie, fit_buy_till_you_die, purchase_history
 from training.models.transform import expectations_of, with_expectations
 from training.split import TrainingPlan
+
+ABSENCE_QUANTILE = 0.98  # the oldest few stand for nobody
 
 
 @dataclass(frozen=True)
@@ -132,10 +135,18 @@ def fit_blend(lesson: Lesson, settings: TrainingSettings) -> Fitted:
         return _fit_blend(lesson, settings)
 
 
+def longest_absence(cohorts: Sequence[TrainingCohort]) -> float:
+    """Return the days since the last order that training reaches: the largest 98th percentile."""
+    return max(
+        float(np.quantile(cohort.cohort.features[ABSENCE], ABSENCE_QUANTILE)) for cohort in cohorts
+    )
+
+
 def _fit_blend(lesson: Lesson, settings: TrainingSettings) -> Fitted:
     plan, target = lesson.plan, lesson.target
     crossfit = fit_members(lesson.cohorts, target.features, settings)
     weights = learn_weights(lesson.cohorts, crossfit.unseen, settings.seed)
+    weights = weigh_structure(weights, lesson.cohorts)
     power = learn_power(lesson.cohorts, crossfit.unseen, weights)
     stack = learn_stack(lesson.cohorts, crossfit.unseen)
 
@@ -147,7 +158,9 @@ def _fit_blend(lesson: Lesson, settings: TrainingSettings) -> Fitted:
         with_expectations(features, expected), at_horizon["mbgnbd_value"]
     )
     mixture = freeze_mixture(scores, weights)
-    shaped = np.maximum(mixture.mix(scores), SMALLEST_SCORE) ** power
+    absence = None if plan.scaled_horizon else longest_absence(lesson.cohorts)
+    fade = absence_fade(features, absence)
+    shaped = np.maximum(mixture.mix(scores), SMALLEST_SCORE) ** power / fade
     total = lesson.level.value_ratio * float(at_horizon["bgnbd_value"].sum())
     share_active = lesson.level.active_ratio * float(at_horizon["p_active"].mean())
     model = BlendModel(
@@ -159,6 +172,7 @@ def _fit_blend(lesson: Lesson, settings: TrainingSettings) -> Fitted:
         mixture=mixture,
         power=power,
         scale=total / float(shaped.sum()),
-        churn=anchor(stack, scores, expected["p_active"], share_active),
+        churn=anchor(stack, scores, expected["p_active"], share_active, fade),
+        longest_absence_days=absence,
     )
     return Fitted(model, crossfit, lesson)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from sklearn.linear_model import TweedieRegressor
@@ -17,6 +17,8 @@ GUARD_COHORTS = 3
 GUARD_RELATIVE_LOSS = 0.10
 GUARD_STANDARD_ERRORS = 2.0
 GUARD_DRAWS = 40
+STRUCTURAL_MEMBER = "mbgnbd"
+UNSTEADY_LEVEL = 0.05  # deviation of the log levels from which the structural member counts in full
 SMALLEST_POWER = 0.1  # the shape may flatten the score but never turn its order round
 
 
@@ -77,6 +79,24 @@ def _bootstrap_ngini(
         for name in names:
             found[name].append(ngini(value[rows], scores[name][rows]))
     return {name: np.array(values) for name, values in found.items()}
+
+
+def weigh_structure(
+    weights: Mapping[str, float], cohorts: Sequence[TrainingCohort]
+) -> dict[str, float]:
+    """Return the weights with that of buy-till-you-die lowered where one period is like the other.
+
+    It learns nothing of how a period spends, which is its strength where periods differ (a member
+    that has learned the last one is then wrong about the next) and its weakness where they do not.
+    How far the training cohorts' levels lie apart tells which shop it is: the weight is
+    (deviation of the log level / .05) squared, at most 1; with one cohort it stays.
+    """
+    others = sum(weight for name, weight in weights.items() if name != STRUCTURAL_MEMBER)
+    if len(cohorts) < 2 or others == 0:
+        return dict(weights)
+    deviation = float(np.std([np.log(cohort.level) for cohort in cohorts], ddof=1))
+    share = min(1.0, (deviation / UNSTEADY_LEVEL) ** 2)
+    return {**weights, STRUCTURAL_MEMBER: share * weights[STRUCTURAL_MEMBER]}
 
 
 def learn_power(

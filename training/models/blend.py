@@ -17,11 +17,11 @@ from training.models.transform import (
     LinearModel,
     expectations_of,
     logit,
-    sigmoid,
     with_expectations,
 )
 
 CAP_QUANTILE = 0.98
+ABSENCE = "days_since_last_order"
 SMALLEST_SCORE = 1e-9
 
 
@@ -93,7 +93,9 @@ class ChurnStack:
     model: LinearModel
     shift: float
 
-    def predict(self, scores: Mapping[str, Array], p_bought: Array) -> Array:
+    def predict(
+        self, scores: Mapping[str, Array], p_bought: Array, fade: Array | float = 1.0
+    ) -> Array:
         """Return P(active), (n,).
 
         Parameters
@@ -102,9 +104,32 @@ class ChurnStack:
             With ``active_trees`` and ``active_logistic`` of `Members.predict`.
         p_bought : array (n,)
             MBG/NBD's probability of at least one purchase.
+        fade : array (n,)
+            By what the odds are divided, as `absence_fade`.
         """
         logits = stack_inputs(scores, p_bought)
-        return sigmoid(self.model.predict(logits) + self.shift)
+        return faded_sigmoid(self.model.predict(logits) + self.shift, fade)
+
+
+def faded_sigmoid(logits: Array, fade: Array | float) -> Array:
+    """Return the probability of which the odds are exp(logits) / fade."""
+    return 1.0 / (1.0 + np.exp(-logits) * fade)
+
+
+def absence_fade(features: FeatureMatrix, longest_absence_days: float | None) -> Array:
+    """Return by what value and odds are divided for an absence longer than any in training, (n,).
+
+    Trees and clipped linear inputs cannot extrapolate a dormancy that no training cohort has seen.
+    Beyond it the chance of a return falls as one over the days away, as a power law of waiting
+    times has it; up to it nothing changes.
+
+    >>> days = FeatureMatrix((ABSENCE,), np.array([[30.0], [100.0], [200.0]]))
+    >>> absence_fade(days, 100.0).tolist(), absence_fade(days, None).tolist()
+    ([1.0, 1.0, 2.0], [1.0, 1.0, 1.0])
+    """
+    if longest_absence_days is None:
+        return np.ones(len(features))
+    return np.maximum(features[ABSENCE] / longest_absence_days, 1.0)
 
 
 def stack_inputs(scores: Mapping[str, Array], p_bought: Array) -> list[Array]:
@@ -127,7 +152,9 @@ class BlendModel:
     members, mixture, churn
         As learned and frozen.
     power, scale : float
-        expected value = scale * score ** power, in currency.
+        expected value = scale * score ** power / fade, in currency; fade as `absence_fade`.
+    longest_absence_days : float or None
+        Days since the last order that the training cohorts reach; None where nothing fades.
     """
 
     columns: tuple[str, ...]
@@ -139,6 +166,7 @@ class BlendModel:
     power: float
     scale: float
     churn: ChurnStack
+    longest_absence_days: float | None = None
     name: str = "blend"
 
     def predict(self, features: FeatureMatrix) -> Prediction:
@@ -151,9 +179,10 @@ class BlendModel:
         design = with_expectations(held, expected)
         scores = self.members.predict(design, at_horizon["mbgnbd_value"])
         shaped = np.maximum(self.mixture.mix(scores), SMALLEST_SCORE) ** self.power
+        fade = absence_fade(held, self.longest_absence_days)
         return Prediction(
-            value=self.scale * shaped,
-            p_active=self.churn.predict(scores, expected["p_active"]),
+            value=self.scale * shaped / fade,
+            p_active=self.churn.predict(scores, expected["p_active"], fade),
         )
 
     def to_numbers(self) -> dict[str, Any]:
@@ -165,6 +194,7 @@ class BlendModel:
             "horizon_days": self.horizon_days,
             "buy_till_you_die": self.buy_till_you_die.to_dict(),
             "inputs": asdict(self.members.inputs),
+            "all_inputs": asdict(self.members.all_inputs),
             "glm": [asdict(model) for model in self.members.glm],
             "logistic": [asdict(model) for model in self.members.logistic],
             "unit": self.members.unit,
@@ -172,6 +202,7 @@ class BlendModel:
             "power": self.power,
             "scale": self.scale,
             "churn": asdict(self.churn),
+            "longest_absence_days": self.longest_absence_days,
             "n_folds": len(self.members.glm),
         }
 
@@ -195,10 +226,10 @@ def blend_from(numbers: Mapping[str, Any], texts: Mapping[str, str]) -> BlendMod
         kind: TreeEnsemble.from_texts([texts[_file_name(kind, fold)] for fold in folds])
         for kind in TREE_KINDS
     }
-    inputs = numbers["inputs"]
     members = Members(
         trees=trees,
-        inputs=LinearInputs(*(tuple(inputs[k]) for k in ("columns", "mean", "deviation"))),
+        inputs=_inputs(numbers["inputs"]),
+        all_inputs=_inputs(numbers["all_inputs"]),
         glm=tuple(_linear(model) for model in numbers["glm"]),
         logistic=tuple(_linear(model) for model in numbers["logistic"]),
         unit=numbers["unit"],
@@ -213,7 +244,12 @@ def blend_from(numbers: Mapping[str, Any], texts: Mapping[str, str]) -> BlendMod
         power=numbers["power"],
         scale=numbers["scale"],
         churn=ChurnStack(_linear(numbers["churn"]["model"]), numbers["churn"]["shift"]),
+        longest_absence_days=numbers["longest_absence_days"],
     )
+
+
+def _inputs(numbers: Mapping[str, Any]) -> LinearInputs:
+    return LinearInputs(*(tuple(numbers[key]) for key in ("columns", "mean", "deviation")))
 
 
 def _linear(numbers: Mapping[str, Any]) -> LinearModel:

@@ -52,8 +52,8 @@ class Members:
     ----------
     trees : dict of str to TreeEnsemble
         One ensemble a kind of `TREE_KINDS`.
-    inputs : LinearInputs
-        Standardised inputs of the linear models.
+    inputs, all_inputs : LinearInputs
+        Standardised inputs of the linear value models, and of the logistic ones.
     glm : tuple of LinearModel
         Log-link value models, one a fold.
     logistic : tuple of LinearModel
@@ -64,6 +64,7 @@ class Members:
 
     trees: dict[str, TreeEnsemble]
     inputs: LinearInputs
+    all_inputs: LinearInputs
     glm: tuple[LinearModel, ...]
     logistic: tuple[LinearModel, ...]
     unit: float
@@ -83,10 +84,9 @@ class Members:
         dict
             Keys `VALUE_MEMBERS`, ``active_trees`` and ``active_logistic``; arrays (n,).
         """
-        inputs = self.inputs.transform(design)
         raw = {kind: ensemble.raw(design) for kind, ensemble in self.trees.items()}
-        raw["glm"] = mean_prediction(self.glm, inputs)
-        raw["logistic"] = mean_prediction(self.logistic, inputs)
+        raw["glm"] = mean_prediction(self.glm, self.inputs.transform(design))
+        raw["logistic"] = mean_prediction(self.logistic, self.all_inputs.transform(design))
         return combine_raw(raw, self.unit, mbgnbd_value)
 
 

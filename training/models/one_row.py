@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 from scipy.special import exp2, expit, expm1, hyp2f1, xlog1py, xlogy
 
-from training.models.blend import SMALLEST_SCORE, BlendModel
+from training.models.blend import ABSENCE, SMALLEST_SCORE, BlendModel
 from training.models.booster import OneRow, TextBooster
 from training.models.btyd import (
     _LN2,
@@ -32,7 +32,12 @@ from training.models.btyd import (
 from training.models.matrix import Array
 from training.models.members import TREE_KINDS, TREE_MEMBERS, VALUE_MEMBERS
 from training.models.model import Model
-from training.models.transform import EXPECTATIONS, LARGEST_STANDARD_SCORE
+from training.models.transform import (
+    EXPECTATIONS,
+    LARGEST_STANDARD_SCORE,
+    LinearInputs,
+    LinearModel,
+)
 from training.models.tree_table import TreeTable
 
 LOGIT_MARGIN = 1e-4  # the default of transform.logit
@@ -104,6 +109,30 @@ def _day_value(model: GammaGamma | None, x: float, mean: float, fallback: float)
     return value if math.isfinite(value) and value > 0 else fallback
 
 
+class _Linear:
+    """The mean predictor of several linear models on the same inputs, for one row."""
+
+    def __init__(
+        self, inputs: LinearInputs, models: Sequence[LinearModel], design: Sequence[str]
+    ) -> None:
+        self._columns = np.array([design.index(name) for name in inputs.columns])
+        self._mean = np.array(inputs.mean)
+        self._deviation = np.array(inputs.deviation)
+        self._coefficients = np.array([each.coefficients for each in models])
+        self._intercepts = np.array([each.intercept for each in models])
+
+    def predict(self, design: Array) -> float:
+        """As ``members.mean_prediction`` on ``LinearInputs.transform``."""
+        known = design[self._columns]
+        known[np.isnan(known)] = 0.0
+        standard = (np.sign(known) * np.log1p(np.abs(known)) - self._mean) / self._deviation
+        np.minimum(np.maximum(standard, -LARGEST_STANDARD_SCORE, out=standard),
+                   LARGEST_STANDARD_SCORE, out=standard)  # fmt: skip
+        # accumulate adds from left to right, as the array form does; a sum or a product would not.
+        sums = np.add.accumulate(self._coefficients * standard, axis=1)[:, -1] + self._intercepts
+        return _mean(sums.tolist())
+
+
 class BlendRow:
     """A blend for one row at a time; one instance belongs to one thread.
 
@@ -148,13 +177,8 @@ class BlendRow:
     def _read_linear(self, model: BlendModel) -> None:
         members = model.members
         design = (*model.columns, *EXPECTATIONS)
-        self._inputs = np.array([design.index(name) for name in members.inputs.columns])
-        self._mean = np.array(members.inputs.mean)
-        self._deviation = np.array(members.inputs.deviation)
-        linear = [*members.glm, *members.logistic]
-        self._n_glm = len(members.glm)
-        self._coefficients = np.array([each.coefficients for each in linear])
-        self._intercepts = np.array([each.intercept for each in linear])
+        self._glm = _Linear(members.inputs, members.glm, design)
+        self._logistic = _Linear(members.all_inputs, members.logistic, design)
         self._unit = members.unit
 
     def _read_mixture(self, model: BlendModel) -> None:
@@ -171,6 +195,8 @@ class BlendRow:
         self._power, self._scale = model.power, model.scale
         self._stack = model.churn.model
         self._shift = model.churn.shift
+        self._absence = model.columns.index(ABSENCE)
+        self._longest_absence = model.longest_absence_days
 
     def predict(self, row: Array) -> tuple[float, float]:
         """Return expected value (currency) and P(active) of a row in the order of the columns.
@@ -184,7 +210,7 @@ class BlendRow:
         design[: self._n_features] = row
         p_bought, mbgnbd_value = self._expect(design)
         raw = self._trees.predict()
-        glm, logistic = self._linear(design)
+        glm, logistic = self._glm.predict(design), self._logistic.predict(design)
         active_raw, *logs = self._tree_means(raw)
         six = self._six
         six[:] = (-active_raw, *logs, glm, -logistic)
@@ -194,8 +220,9 @@ class BlendRow:
         scores = (active * log_value, active * gamma * unit, tweedie * unit)
         mixed = self._mix(scores, (of_glm * unit, mbgnbd_value))
         self._one[0] = max(mixed, SMALLEST_SCORE)
-        value = self._scale * float((self._one**self._power)[0])
-        p_active = self._active(active, logistic, p_bought)
+        fade = self._fade(float(row[self._absence]))
+        value = self._scale * float((self._one**self._power)[0]) / fade
+        p_active = self._active(active, logistic, p_bought, fade)
         if not math.isfinite(value + p_active):
             raise OutOfTheOrdinaryError("a score that is not finite")
         return value, p_active
@@ -227,17 +254,9 @@ class BlendRow:
             mbg_value = self._mbg_at_horizon.expected(alive, x, T) * all_value
         return p_bought, mbg_value
 
-    def _linear(self, design: Array) -> tuple[float, float]:
-        """Return the mean linear predictors of the value and of being active."""
-        known = design[self._inputs]
-        known[np.isnan(known)] = 0.0
-        standard = (np.sign(known) * np.log1p(np.abs(known)) - self._mean) / self._deviation
-        np.minimum(np.maximum(standard, -LARGEST_STANDARD_SCORE, out=standard),
-                   LARGEST_STANDARD_SCORE, out=standard)  # fmt: skip
-        # accumulate adds from left to right, as the array form does; a sum or a product would not.
-        sums = np.add.accumulate(self._coefficients * standard, axis=1)[:, -1] + self._intercepts
-        predictors = sums.tolist()
-        return _mean(predictors[: self._n_glm]), _mean(predictors[self._n_glm :])
+    def _fade(self, days: float) -> float:
+        """As ``blend.absence_fade``."""
+        return 1.0 if self._longest_absence is None else max(days / self._longest_absence, 1.0)
 
     def _tree_means(self, raw: list[float]) -> list[float]:
         n = self._n_folds
@@ -254,7 +273,7 @@ class BlendRow:
         weight = share * min(1.0, self._cap / max(other_side, SMALLEST_SCORE))
         return (weight * tree_side + (1 - weight) * other_side) / self._mixed_mean
 
-    def _active(self, trees: float, logistic: float, bought: float) -> float:
+    def _active(self, trees: float, logistic: float, bought: float, fade: float) -> float:
         """As ``ChurnStack.predict``."""
         low, high = LOGIT_MARGIN, 1 - LOGIT_MARGIN
         held = [min(max(p, low), high) for p in (trees, logistic, bought)]
@@ -264,7 +283,7 @@ class BlendRow:
         for logit, coefficient in zip(logits[1:], self._stack.coefficients[1:], strict=True):
             total = total + logit * coefficient
         self._one[0] = -(total + self._stack.intercept + self._shift)
-        return 1.0 / (1.0 + float(np.exp(self._one)[0]))
+        return 1.0 / (1.0 + float(np.exp(self._one)[0]) * fade)
 
 
 def _mean(numbers: Sequence[float], n: int | None = None) -> float:

@@ -6,6 +6,7 @@ that a release carries, and one customer's expectation needs only that customer'
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -56,7 +57,7 @@ LINEAR_INPUTS = (
     "net_spend_quarter_horizon",
     "lines_per_day",
 )
-"""Inputs of the linear members."""
+"""Inputs of the linear value member; the logistic member reads every column."""
 
 LARGEST_STANDARD_SCORE = 5.0
 SMALLEST_BASE = 1e-3  # of the mean expectation
@@ -93,7 +94,7 @@ class LinearInputs:
     Attributes
     ----------
     columns : tuple of str
-        The inputs that exist, out of `LINEAR_INPUTS`.
+        The inputs that exist.
     mean, deviation : tuple of float
         Of sign(x) * log(1 + abs(x)) on the training rows; a missing value counts as 0.
     """
@@ -111,9 +112,11 @@ class LinearInputs:
         return scored
 
 
-def learn_linear_inputs(features: FeatureMatrix) -> LinearInputs:
-    """Learn the standardisation of the linear inputs from training rows."""
-    columns = tuple(name for name in LINEAR_INPUTS if name in features.columns)
+def learn_linear_inputs(
+    features: FeatureMatrix, names: Collection[str] = LINEAR_INPUTS
+) -> LinearInputs:
+    """Learn the standardisation of the named inputs that exist from training rows."""
+    columns = tuple(name for name in names if name in features.columns)
     logs = [signed_log(features[name]) for name in columns]
     return LinearInputs(
         columns,

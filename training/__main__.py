@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from argparse import Namespace
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -96,7 +97,12 @@ def run_promote(given: Sequence[str]) -> int:
         "--replace-source", action="store_true", help="replace a champion of another source"
     )
     parser.add_argument("--source", type=Path, help="TOML of customers under contract")
+    parser.add_argument(
+        "--accept-unfair", metavar="REASON", help="promote a release unfair to a group, and say why"
+    )
     arguments = parser.parse_args(given)
+    if arguments.accept_unfair is not None and not arguments.accept_unfair.strip():
+        raise InputError("--accept-unfair is empty; expected a reason", "say why it is accepted")
     if arguments.source is not None:
         _check_contract(arguments.source)
         from training.contract.jobs import run_contract_promotion
@@ -116,16 +122,20 @@ def run_promote(given: Sequence[str]) -> int:
             "run: python -m training train --source datasets/SOURCE.toml",
         )
     champion = registry.champion()
+    release = load_release(arguments.state / RELEASES / challenger.digest)
+    breaches = tuple(release.lineage.get("fairness", {}).get("breaches", ()))
     decision = decide_promotion(
-        _standing(challenger),
+        replace(_standing(challenger), breaches=breaches),
         _standing(champion) if champion else None,
         replace_source=arguments.replace_source,
+        accept_unfair=arguments.accept_unfair,
     )
     verdict = "promoted" if decision.promote else "not promoted"
     print(f"version {challenger.number} {verdict}: {'; '.join(decision.reasons)}")
     if not decision.promote:
         return EXIT_WANTS_HUMAN
-    load_release(arguments.state / RELEASES / challenger.digest)
+    if breaches and arguments.accept_unfair is not None:
+        registry.tag(challenger, "accepted_unfair", arguments.accept_unfair)
     registry.set_champion(challenger)
     point_to(arguments.state / RELEASES, challenger.digest)
     return EXIT_DONE

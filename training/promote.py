@@ -19,11 +19,14 @@ class Standing:
         Data source it was learned on.
     ngini : float
         Of its backtest.
+    breaches : tuple of str
+        To which groups of customers it is unfair, and how; see `training.judge.fairness`.
     """
 
     digest: str
     source: str
     ngini: float
+    breaches: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -35,7 +38,11 @@ class Decision:
 
 
 def decide_promotion(
-    challenger: Standing, champion: Standing | None, *, replace_source: bool = False
+    challenger: Standing,
+    champion: Standing | None,
+    *,
+    replace_source: bool = False,
+    accept_unfair: str | None = None,
 ) -> Decision:
     """Decide whether a challenger becomes the champion. Pure.
 
@@ -47,7 +54,21 @@ def decide_promotion(
         The release that is served.
     replace_source : bool
         Whether a champion of another data source may be replaced.
+    accept_unfair : str, optional
+        Why a release that is unfair to a group is promoted all the same.
     """
+    decision = _decide_on_figures(challenger, champion, replace_source=replace_source)
+    if not challenger.breaches or (champion and champion.digest == challenger.digest):
+        return decision
+    if accept_unfair is None:
+        return Decision(False, (*decision.reasons, *challenger.breaches))
+    accepted = f"accepted as unfair: {accept_unfair}"
+    return Decision(decision.promote, (*decision.reasons, *challenger.breaches, accepted))
+
+
+def _decide_on_figures(
+    challenger: Standing, champion: Standing | None, *, replace_source: bool
+) -> Decision:
     if champion is None:
         return Decision(True, ("there is no champion yet",))
     if champion.digest == challenger.digest:

@@ -8,11 +8,12 @@ import numpy as np
 
 from features.config import Config
 from training.backtest import LEARNED, Backtest
+from training.judge.fairness import worst_gaps
 from training.judge.pictures import calibration_curve, decile_bars, gain_curve, value_by_rank
 from training.models.matrix import Array
 from training.registry import Registry, Version
 from training.release import Release
-from training.report import comparison_table, tier_table
+from training.report import comparison_table, group_table, tier_table
 from training.run import TrainingResult
 
 REPORTS = "reports"
@@ -41,13 +42,16 @@ def record_training(
     """
     release, backtest = result.release, result.backtest
     reports = write_reports(release, backtest, state / REPORTS / release.digest[:12])
+    for lang in ("en", "zh"):
+        told = group_table(result.groups, release, lang) + "\n"
+        (reports / f"groups_{lang}.txt").write_text(told, encoding="utf-8")
     with registry.run(f"train {release.source} {release.cutoff}") as run_id:
         for name, metrics in backtest.metrics.items():
             with registry.run(name, nested=True):
                 registry.log(metrics=metrics, tags={"model": name, "source": release.source})
         registry.log(
             parameters=_parameters(release, config),
-            metrics=_figures(backtest) | result.outlook.figures,
+            metrics=_figures(backtest) | result.outlook.figures | worst_gaps(result.groups),
             tags={"source": release.source, "winner": backtest.winner, "release": release.digest},
         )
         registry.log_folder(reports, "report")

@@ -133,6 +133,10 @@ class Registry:
             return None
         return _version(self._client.get_model_version_by_alias(model, CHAMPION))
 
+    def tag(self, version: Version, name: str, value: str) -> None:
+        """Write a fact beside a version."""
+        self._client.set_model_version_tag(MODEL, version.number, name, value)
+
     def set_champion(self, version: Version, model: str = MODEL) -> None:
         """Move the alias: the one switch of a promotion."""
         self._client.set_registered_model_alias(model, CHAMPION, version.number)

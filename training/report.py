@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from training.backtest import LEARNED, Backtest
 from training.boundaries import Tier
+from training.judge.fairness import GroupFigures
 from training.release import Release
 
 COLUMNS = {
@@ -89,3 +91,70 @@ def lay_out(rows: Sequence[Sequence[str]]) -> str:
 def _width(text: str) -> int:
     """Return the columns a text takes on a terminal: a CJK character takes two."""
     return sum(2 if ord(character) > 0x2E7F else 1 for character in text)
+
+
+GROUP_COLUMNS = {
+    "en": (
+        "Group",
+        "Customers",
+        "Told",
+        "Brought",
+        "Level",
+        "P(active)",
+        "ECE",
+        "Capture",
+        "Tiers",
+    ),
+    "zh": (
+        "群体",
+        "客户数",
+        "预测均值",
+        "实际均值",
+        "水平差",
+        "活跃概率差",
+        "ECE",
+        "捕获差",
+        "各等级占比",
+    ),
+}
+GROUP_CAPTIONS = {
+    "en": (
+        "Groups of the customers of {backtest}, held against everybody: level is predicted over "
+        "realised value, relative to all (1 is as all); P(active) and capture are differences; "
+        "tiers are the shares of the group, bottom to top."
+    ),
+    "zh": (
+        "{backtest} 的客户按群体与全体比较：水平差为预测与实际之比相对全体（1 为一致）；"
+        "活跃概率与捕获为与全体之差；各等级占比自低到高。"
+    ),
+}
+NO_GROUPS = {
+    "en": "no group is large enough to be judged",
+    "zh": "没有足够大的群体可供评估",
+}
+FAIR = {"en": "no group over a limit", "zh": "没有群体超出限值"}
+
+
+def group_table(groups: Sequence[GroupFigures], release: Release, lang: str) -> str:
+    """Return the figures of each audited group, and to whom the release is unfair."""
+    caption = GROUP_CAPTIONS[lang].format(backtest=release.lineage["backtest"]["cutoff"])
+    if not groups:
+        return f"{caption}\n{NO_GROUPS[lang]}"
+    rows = [GROUP_COLUMNS[lang], *(group_cells(group) for group in groups)]
+    breaches = release.lineage.get("fairness", {}).get("breaches") or [FAIR[lang]]
+    return "\n".join([caption, lay_out(rows), *breaches])
+
+
+def group_cells(group: GroupFigures) -> tuple[str, ...]:
+    """Return a group's row of the table."""
+    return (
+        f"{group.attribute}: {group.group}",
+        f"{group.n_customers:,}",
+        f"{group.mean_value:,.2f}",
+        f"{group.mean_outcome:,.2f}",
+        f"{math.exp(group.level.value):.2f}",
+        f"{group.p_active.value:+.3f}",
+        f"{group.ece:.3f}",
+        f"{group.capture.value:+.2f}",
+        " ".join(f"{share:.0%}" for share in group.tier_shares),
+    )

@@ -16,6 +16,8 @@ from training.backtest import FIT_WEIGHT, JUDGE_WEIGHT, LEARNED, Backtest, run_b
 from training.cohort import CohortSource
 from training.freeze import freeze_reference
 from training.golden import golden_sample
+from training.groups import audit_groups
+from training.judge.fairness import GroupFigures, decide_fairness
 from training.learn.baselines import fit_baselines
 from training.learn.fit import Lesson, fit_blend, gather
 from training.learn_policy import learn_policy
@@ -35,6 +37,7 @@ class TrainingResult:
     release: Release
     backtest: Backtest
     outlook: Outlook
+    groups: tuple[GroupFigures, ...]
 
 
 def choose_target(tables: Tables, cutoff: date | None, horizon_days: int) -> Snapshot:
@@ -100,6 +103,8 @@ def train(
         ),
         lesson.target.feature_horizon_days,
     )
+    groups = audit_groups(backtest, learned.policy.tiers, tables, settings)
+    breaches = decide_fairness(groups, settings.fairness)
     release = Release(
         source=tables.source,
         currency=tables.currency,
@@ -119,14 +124,17 @@ def train(
         lineage=describe_lineage(tables.digest, config)
         | _backtest_summary(backtest, lesson)
         | learned.summary
-        | {"outlook": {"reason": outlook.reason, "held": outlook.figures}},
+        | {
+            "outlook": {"reason": outlook.reason, "held": outlook.figures},
+            "fairness": {"n_groups": len(groups), "breaches": list(breaches)},
+        },
     )
     golden = features.values[golden_sample(release.score(features.values).expected_value)]
     tell("release, pictures and record", JUDGE_WEIGHT)
     reference = freeze_reference(release, lesson, source, settings)
     beside = {FILE: reference_bytes(reference)}
     written = write_release(release, golden, state / RELEASES, beside)
-    return TrainingResult(written, backtest, outlook)
+    return TrainingResult(written, backtest, outlook, groups)
 
 
 def check_skill(backtest: Backtest) -> None:

@@ -6,6 +6,7 @@ from features.config.of_playbook import LIFECYCLE, LifecycleSettings, PlaybookRo
 from features.config.of_serving import ServingSettings
 from features.config.of_training import (
     AssignmentSettings,
+    FairnessSettings,
     RiskSettings,
     TierSettings,
     TrainingSettings,
@@ -17,6 +18,7 @@ __all__ = [
     "LIFECYCLE",
     "AssignmentSettings",
     "Config",
+    "FairnessSettings",
     "FeatureSettings",
     "IngestionSettings",
     "LifecycleSettings",

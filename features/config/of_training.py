@@ -132,6 +132,31 @@ class RiskSettings(Section):
         return self
 
 
+class FairnessSettings(Section):
+    """``[training.fairness]``: how far a group may be told worse than everybody."""
+
+    minimum_customers: int = Field(
+        200, ge=20, description="customers below which a group is not judged"
+    )
+    minimum_payers: int = Field(
+        50, ge=10, description="of them with a positive outcome, below which it is not judged"
+    )
+    largest_level_gap: float = Field(
+        0.35,
+        gt=0,
+        description="predicted over realised value, relative to everybody's: 0.35 is a third",
+    )
+    largest_p_active_gap: float = Field(
+        0.10, gt=0, lt=1, description="error of the mean p_active beyond everybody's"
+    )
+    largest_capture_gap: float = Field(
+        0.30,
+        gt=0,
+        lt=1,
+        description="share of value found above the bottom tier, below everybody's",
+    )
+
+
 class AssignmentSettings(Section):
     """``[training.assignment]``: when tiers are assigned anew, and by which rules."""
 
@@ -179,4 +204,5 @@ class TrainingSettings(Section):
     tiers: TierSettings = TierSettings()
     risk: RiskSettings = RiskSettings()
     lifecycle: LifecycleSettings = LifecycleSettings()
+    fairness: FairnessSettings = FairnessSettings()
     assignment: AssignmentSettings = AssignmentSettings()

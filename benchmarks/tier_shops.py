@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from features.config import TierSettings
-from training.assign import AssignmentPolicy, Standing, assign_tiers
+from training.assignment import AssignmentPolicy, Standing, assign_tiers
 from training.backtest import LEARNED, Backtest
 from training.boundaries import TierBoundaries
 from training.judge.evaluate import eta_squared, eta_squared_quota, quota_tiers

@@ -13,7 +13,7 @@ from datetime import date
 import numpy as np
 from numpy.typing import NDArray
 
-from training.assign import NO_TIER, AssignmentPolicy, Standing, assign_tiers
+from training.assignment import NO_TIER, AssignmentPolicy, Standing, assign_tiers
 from training.boundaries import cut_at_shares
 from training.models.matrix import Array
 

@@ -11,7 +11,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from features.config import Config
 from features.online import write_online
+from features.store import read_or_build_features
+from features.tables import Tables
+from training.assignment.history import read_in_force
 from training.assignment.in_force import NOTHING_IN_FORCE, TiersInForce
 from training.release import Release
 from training.scores import NO_TIER, STORED_SCORES, STORED_STANDING
@@ -179,6 +183,19 @@ def write_lookup(
     meta = {"release": release.digest, "tiers_in_force": list(in_force.scheme)}
     write_online(folder, columns, features, meta, stored)
     return folder
+
+
+def score_everybody(release: Release, tables: Tables, config: Config, state: Path) -> list[Path]:
+    """Write the lists and the look-up of every customer at the release's cutoff; return the paths.
+
+    Beside the scores stand the tiers in force, as they were published last.
+    """
+    snapshot = release.feature_snapshot()
+    features = read_or_build_features(tables, snapshot, config.features, state)
+    in_force = read_in_force(state, release.source)
+    scores = build_scores(release, features, in_force)
+    lists = write_scores(scores, release, state / "scores", config.lang, in_force)
+    return [*lists, write_lookup(release, features, state / "online", in_force)]
 
 
 def escape_formula(cell: str) -> str:

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from features.errors import InputError
-from training.assign import (
+from training.assignment import (
     NO_TIER,
     REASONS,
     AssignmentPolicy,

@@ -9,7 +9,7 @@ import time
 from argparse import Namespace
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,10 +20,11 @@ from features.errors import EXIT_DONE, EXIT_WANTS_HUMAN, ConfigError, InputError
 from features.ingestion.source import read_source
 from features.progress import Progress
 from features.tables import read_tables
-from training.artifact import RELEASES, point_to, roll_back
+from training.artifact import RELEASES
 from training.promote import Standing, decide_promotion
 
 if TYPE_CHECKING:
+    from training.gate import Ruling
     from training.registry import Version
 
 JOBS = Commands("python -m training")
@@ -100,6 +101,7 @@ def run_promote(given: Sequence[str]) -> int:
     parser.add_argument(
         "--accept-unfair", metavar="REASON", help="promote a release unfair to a group, and say why"
     )
+    parser.add_argument("--anyway", metavar="WHY", help="promote what the gate refuses; journaled")
     arguments = parser.parse_args(given)
     if arguments.accept_unfair is not None and not arguments.accept_unfair.strip():
         raise InputError("--accept-unfair is empty; expected a reason", "say why it is accepted")
@@ -108,6 +110,7 @@ def run_promote(given: Sequence[str]) -> int:
         from training.contract.jobs import run_contract_promotion
 
         return run_contract_promotion(arguments.source, arguments.state, arguments.version)
+    from training.promotion import Note, promote_version, refuse_version
     from training.registry import Registry
     from training.release import load_release
 
@@ -124,29 +127,70 @@ def run_promote(given: Sequence[str]) -> int:
     champion = registry.champion()
     release = load_release(arguments.state / RELEASES / challenger.digest)
     breaches = tuple(release.lineage.get("fairness", {}).get("breaches", ()))
+    ruling = _try(challenger, champion, arguments)
     decision = decide_promotion(
         replace(_standing(challenger), breaches=breaches),
         _standing(champion) if champion else None,
         replace_source=arguments.replace_source,
         accept_unfair=arguments.accept_unfair,
+        ruling=ruling,
     )
-    verdict = "promoted" if decision.promote else "not promoted"
-    print(f"version {challenger.number} {verdict}: {'; '.join(decision.reasons)}")
-    if not decision.promote:
+    why, figures = decision.reasons, ruling.figures if ruling else {}
+    is_promoted = decision.promote
+    is_fair = not breaches or arguments.accept_unfair is not None
+    if arguments.anyway and is_fair and not is_promoted:
+        is_promoted, why = True, (f"by hand: {arguments.anyway}", *why)
+    verdict = "promoted" if is_promoted else "not promoted"
+    print(f"version {challenger.number} {verdict}: {'; '.join(why)}")
+    note = Note(datetime.now(UTC), why, figures)
+    if not is_promoted:
+        refuse_version(arguments.state, challenger, note)
         return EXIT_WANTS_HUMAN
     if breaches and arguments.accept_unfair is not None:
         registry.tag(challenger, "accepted_unfair", arguments.accept_unfair)
-    registry.set_champion(challenger)
-    point_to(arguments.state / RELEASES, challenger.digest)
+    promote_version(arguments.state, registry, challenger, note)
     return EXIT_DONE
+
+
+def _try(challenger: Version, champion: Version | None, arguments: Namespace) -> Ruling | None:
+    """Hold a version against the champion on one cohort, where there is such a trial."""
+    if (
+        champion is None
+        or champion.digest == challenger.digest
+        or champion.tags["source"] != challenger.tags["source"]
+    ):
+        return None
+    from training.promotion import UNSEEN_BY_NEITHER, judge_release
+    from training.release import load_release
+
+    releases = arguments.state / RELEASES
+    tables = read_tables(arguments.state / "tables" / challenger.tags["source"])
+    ruling = judge_release(
+        load_release(releases / challenger.digest),
+        load_release(releases / champion.digest),
+        tables,
+        read_config(arguments.config),
+        arguments.state,
+    )
+    if ruling is None:
+        print(f"no trial: {UNSEEN_BY_NEITHER}; the two backtests are compared")
+    return ruling
 
 
 @JOBS.add("rollback")
 def run_rollback(given: Sequence[str]) -> int:
     """Serve the release that was served before the last promotion; needs no registry."""
-    arguments = JOBS.parser("rollback").parse_args(given)
-    digest = roll_back(arguments.state / RELEASES)
+    parser = JOBS.parser("rollback")
+    parser.add_argument("--why", default="asked for", help="for the journal")
+    arguments = parser.parse_args(given)
+    from training.promotion import Note, roll_back_release
+
+    digest = roll_back_release(arguments.state, Note(datetime.now(UTC), (arguments.why,), {}))
     print(f"release {digest[:12]} is served again; the service follows within seconds")
+    if (arguments.state / "mlflow.db").is_file():
+        from training.registry import move_champion
+
+        print(move_champion(arguments.state, digest))
     return EXIT_DONE
 
 

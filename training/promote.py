@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from training.gate import Ruling
+
 NGINI_MAY_FALL = 0.005
 
 
@@ -43,6 +45,7 @@ def decide_promotion(
     *,
     replace_source: bool = False,
     accept_unfair: str | None = None,
+    ruling: Ruling | None = None,
 ) -> Decision:
     """Decide whether a challenger becomes the champion. Pure.
 
@@ -56,8 +59,11 @@ def decide_promotion(
         Whether a champion of another data source may be replaced.
     accept_unfair : str, optional
         Why a release that is unfair to a group is promoted all the same.
+    ruling : Ruling, optional
+        Of the gate, where both could be held against each other on one cohort that neither had
+        seen; without it only the figures of two backtests are compared.
     """
-    decision = _decide_on_figures(challenger, champion, replace_source=replace_source)
+    decision = _decide_on_figures(challenger, champion, ruling, replace_source=replace_source)
     if not challenger.breaches or (champion and champion.digest == challenger.digest):
         return decision
     if accept_unfair is None:
@@ -67,7 +73,11 @@ def decide_promotion(
 
 
 def _decide_on_figures(
-    challenger: Standing, champion: Standing | None, *, replace_source: bool
+    challenger: Standing,
+    champion: Standing | None,
+    ruling: Ruling | None,
+    *,
+    replace_source: bool,
 ) -> Decision:
     if champion is None:
         return Decision(True, ("there is no champion yet",))
@@ -83,6 +93,8 @@ def _decide_on_figures(
                 ),
             )
         return Decision(True, (f"replaces {champion.source} by {challenger.source}, as asked",))
+    if ruling is not None:
+        return Decision(ruling.passes, ruling.reasons)
     change = challenger.ngini - champion.ngini
     told = f"nGini {challenger.ngini:.4f}, champion {champion.ngini:.4f}"
     if change < -NGINI_MAY_FALL:

@@ -8,6 +8,7 @@ import numpy as np
 
 from features.config import Config
 from training.backtest import LEARNED, Backtest
+from training.backtest_store import write_backtest
 from training.judge.fairness import worst_gaps
 from training.judge.pictures import calibration_curve, decile_bars, gain_curve, value_by_rank
 from training.models.matrix import Array
@@ -41,6 +42,7 @@ def record_training(
         The registered version; the one that is there already for a release made before.
     """
     release, backtest = result.release, result.backtest
+    write_backtest(backtest, state, release.digest)
     reports = write_reports(release, backtest, state / REPORTS / release.digest[:12])
     for lang in ("en", "zh"):
         told = group_table(result.groups, release, lang) + "\n"

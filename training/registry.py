@@ -164,6 +164,21 @@ class Registry:
         return Path(path)
 
 
+def move_champion(state: Path, digest: str) -> str:
+    """Let the alias follow a rollback and say what came of it; what is served does not wait for it."""
+    mlflow = _mlflow()
+    try:
+        registry = Registry(state)
+        known = {version.digest: version for version in registry.versions()}
+        if digest not in known:
+            return f"the registry knows no version of {digest[:12]}; its alias stays"
+        registry.set_champion(known[digest])
+    except mlflow.exceptions.MlflowException as cause:
+        line = str(cause).splitlines()[0]
+        return f"the registry could not be reached ({line}); its alias stays until a promotion"
+    return f"the registry's {CHAMPION} is version {known[digest].number} again"
+
+
 def _version(found: Any) -> Version:
     tags = dict(found.tags)
     return Version(str(found.version), tags.get(DIGEST_TAG, ""), found.run_id, tags)

@@ -28,7 +28,7 @@ endif
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup setup-torch demo serve ui check format test test-slow harden lock clean-state
+.PHONY: help setup setup-torch sentiment-base demo serve ui check format test test-slow harden lock clean-state
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z%-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
@@ -53,6 +53,13 @@ $(STAMP): $(LOCKS)
 
 setup-torch: setup ## add torch, which only the sentiment models need
 	$(RUN) -m pip install --disable-pip-version-check -c requirements/main.txt -r requirements/torch.txt
+
+# The package onnx is only needed here: what it writes, onnxruntime reads without it.
+sentiment-base: setup ## fetch, convert and export the model that reviews are scored with (once)
+	@$(VENV)/bin/python -c 'import onnx' 2>/dev/null || \
+		$(RUN) -m pip install --quiet --disable-pip-version-check -c requirements/main.txt \
+			-r requirements/onnx.txt
+	@$(RUN) -m training sentiment-base $(ARGS)
 
 demo: setup ## the whole way once, from raw data to an answer over HTTP (DATA=datasets/NAME.toml)
 	@$(RUN) demo.py --source $(DATA) $(ARGS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
@@ -11,6 +12,7 @@ from features.config import Config, read_config
 from features.contract.source import is_contract_source
 from features.errors import EXIT_DONE
 from features.ingestion.source import read_source
+from features.progress import Progress
 from features.snapshot import Snapshot
 from features.tables import read_tables
 
@@ -57,6 +59,23 @@ def run_report(arguments: Sequence[str]) -> int:
     config = read_config(given.config)
     tables = read_tables(given.state / "tables" / read_source(given.source).name)
     print(write_report(tables, given.state, config.lang))
+    return EXIT_DONE
+
+
+@JOBS.add("sentiment")
+def run_sentiment(arguments: Sequence[str]) -> int:
+    """Score the reviews that have no score yet; features see them from then on."""
+    parser = JOBS.parser("sentiment")
+    parser.add_argument("--source", type=Path, required=True, help="the source's TOML")
+    given = parser.parse_args(arguments)
+    from features.sentiment.job import score_source
+
+    config = read_config(given.config)
+    tables = read_tables(given.state / "tables" / read_source(given.source).name)
+    done = score_source(tables, given.state, config.features.sentiment, Progress(time.monotonic))
+    told = ", ".join(f"{language} {count:,}" for language, count in done.languages.items())
+    print(f"{done.n_reviews:,} reviews with a text ({told}), {done.n_texts:,} distinct")
+    print(f"{done.n_new:,} newly put through a model; heads: {', '.join(done.heads)}")
     return EXIT_DONE
 
 

@@ -19,6 +19,7 @@ from features.errors import InputError
 from features.grains import EVENT_TABLES, express_features
 from features.known import known_rows, read_told
 from features.own import add_own_columns
+from features.sentiment.scores import SCORES, choose_scores, has_scores
 from features.snapshot import Snapshot
 from features.tables import SCHEMAS, Tables
 
@@ -51,8 +52,8 @@ def build_features(
     Returns
     -------
     pandas.DataFrame
-        ``customer_id`` (str), then the float64 columns of the catalogue in order and the shop's
-        own, NaN where a value is not known; one row for each customer with a line that happened and was known
+        ``customer_id`` (str), then the float64 columns of the catalogue in order, those of
+        sentiment where the reviews were scored, and the shop's own, NaN where a value is not known; one row for each customer with a line that happened and was known
         before the cutoff, in order of ``customer_id``.
 
     Raises
@@ -62,6 +63,8 @@ def build_features(
         that a sum can hold, or a file of own columns cannot be used.
     """
     parts = {name: [str(part) for part in tables.parts(name)] for name in EVENT_TABLES}
+    if settings.sentiment.enabled and has_scores(tables):
+        parts[SCORES] = [str(choose_scores(tables, snapshot.cutoff))]
     if not parts["order_lines"]:
         raise InputError(
             f"no order lines in {tables.folder}; expected at least one part",
@@ -85,6 +88,7 @@ def build_features_from(
     *,
     reviews: pa.Table | None = None,
     interactions: pa.Table | None = None,
+    review_scores: pa.Table | None = None,
 ) -> pd.DataFrame:
     """Build the feature table of tables in memory; otherwise as :func:`build_features`.
 
@@ -93,6 +97,8 @@ def build_features_from(
     order_lines, reviews, interactions : pyarrow.Table
         Canonical tables (:data:`features.tables.SCHEMAS`); columns that features can do without
         may be missing, as may the last two tables.
+    review_scores : pyarrow.Table, optional
+        Scored reviews (:data:`features.sentiment.scores.REVIEW_SCORES`), if there are any.
     """
     missing = [name for name in LINE_COLUMNS if name not in order_lines.column_names]
     if missing:
@@ -106,6 +112,8 @@ def build_features_from(
         for name, table in given.items()
         if table is not None
     }
+    if review_scores is not None:
+        read[SCORES] = ibis.memtable(review_scores)
     with _engine(settings or FeatureSettings()) as engine:
         return _collect(engine, read, snapshot)
 

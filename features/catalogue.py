@@ -14,6 +14,7 @@ from dataclasses import asdict
 
 from features.catalogue_of_days import ORDER_FEATURES
 from features.catalogue_of_events import EVENT_FEATURES
+from features.catalogue_of_sentiment import SENTIMENT_FEATURES
 from features.errors import InputError, did_you_mean
 from features.feature import Feature
 
@@ -29,7 +30,10 @@ FEATURES: tuple[Feature, ...] = (*ORDER_FEATURES, *EVENT_FEATURES)
 COLUMNS: tuple[str, ...] = tuple(feature.name for feature in FEATURES)
 """Names of the features, in order; a feature table is ``customer_id`` and these."""
 
-_BY_NAME = {feature.name: feature for feature in FEATURES}
+SENTIMENT_COLUMNS: tuple[str, ...] = tuple(feature.name for feature in SENTIMENT_FEATURES)
+"""Names of the features that follow where the reviews of a source were scored."""
+
+_BY_NAME = {feature.name: feature for feature in (*FEATURES, *SENTIMENT_FEATURES)}
 
 
 def feature_named(name: str) -> Feature:

@@ -13,9 +13,11 @@ import ibis.expr.types as ir
 
 from features import behaviour, interactions, mix, orders, prices, reviews, rfm, windows
 from features.aggregates import Definition, Grain, fits_history
-from features.catalogue import COLUMNS, FEATURES
+from features.catalogue import COLUMNS, FEATURES, SENTIMENT_COLUMNS
+from features.catalogue_of_sentiment import SENTIMENT_FEATURES
 from features.customer_days import build_order_days
 from features.feature import Feature
+from features.sentiment.definitions import DERIVED, SCORED
 from features.snapshot import Snapshot
 
 GRAINS = (
@@ -40,7 +42,7 @@ GRAINS = (
 EVENT_TABLES = tuple(dict.fromkeys(grain.table for grain in GRAINS))
 """Canonical tables that features are made of."""
 
-_COUNTS = frozenset[str]().union(*(grain.counts for grain in GRAINS))
+_COUNTS = frozenset[str]().union(*(grain.counts for grain in (*GRAINS, SCORED)))
 
 
 def definitions() -> dict[str, Definition]:
@@ -60,7 +62,8 @@ def express_features(
     Parameters
     ----------
     tables : mapping of str to ibis table
-        Canonical tables by name, of which ``order_lines`` must be there.
+        Canonical tables by name, of which ``order_lines`` must be there; scored reviews beside
+        them bring their features.
     snapshot : Snapshot
         What is known, and what is predicted.
     told : frozenset of str
@@ -78,12 +81,16 @@ def express_features(
         tables = {
             name: table.filter(table.customer_id.isin(customers)) for name, table in tables.items()
         }
-    known = {feature.name for feature in FEATURES if _is_known(feature, snapshot, told)}
-    parts = [_aggregate(grain, tables, snapshot, told, known) for grain in GRAINS]
+    is_scored = SCORED.table in tables
+    features = (*FEATURES, *SENTIMENT_FEATURES) if is_scored else FEATURES
+    known = {feature.name for feature in features if _is_known(feature, snapshot, told)}
+    grains = (*GRAINS, SCORED) if is_scored else GRAINS
+    parts = [_aggregate(grain, tables, snapshot, told, known) for grain in grains]
     table, *others = (part for part in parts if part is not None)
     for i, part in enumerate(others):  # one chain of joins, for each nesting is compiled anew
         table = table.left_join(part, "customer_id", rname=f"{{name}}_of_part_{i}")
-    return table.select("customer_id", **{name: _column(table, name, known) for name in COLUMNS})
+    columns = (*COLUMNS, *SENTIMENT_COLUMNS) if is_scored else COLUMNS
+    return table.select("customer_id", **{name: _column(table, name, known) for name in columns})
 
 
 def _is_known(feature: Feature, snapshot: Snapshot, told: frozenset[str]) -> bool:
@@ -112,4 +119,6 @@ def _column(table: ir.Table, name: str, known: set[str]) -> ir.Value:
     """Return a feature as it stands in the feature table."""
     if name not in known:
         return ibis.null("float64")
+    if name in DERIVED:
+        return DERIVED[name](table)
     return table[name].fill_null(0.0) if name in _COUNTS else table[name]

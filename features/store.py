@@ -35,9 +35,11 @@ from features import (
     windows,
 )
 from features.build import build_features
-from features.catalogue import COLUMNS, schema_digest
+from features.catalogue import COLUMNS, SENTIMENT_COLUMNS, schema_digest
 from features.config import FeatureSettings
 from features.own import own_column_names, own_digest
+from features.sentiment import definitions as sentiment
+from features.sentiment.scores import has_scores, scores_digest
 from features.snapshot import Snapshot
 from features.tables import Tables
 
@@ -58,14 +60,16 @@ DEFINED_IN = (
     prices,
     reviews,
     rfm,
+    sentiment,
     windows,
 )
 """The modules whose text decides what a feature is."""
 
 
-def schema_of(settings: FeatureSettings) -> pa.Schema:
-    """Return the schema of a kept feature table, the shop's own columns last."""
-    columns = (*COLUMNS, *own_column_names(settings.extra))
+def schema_of(settings: FeatureSettings, *, scored: bool = False) -> pa.Schema:
+    """Return the schema of a kept feature table: sentiment if scored, the shop's own columns last."""
+    sentiment_columns = SENTIMENT_COLUMNS if scored else ()
+    columns = (*COLUMNS, *sentiment_columns, *own_column_names(settings.extra))
     return pa.schema(
         [
             pa.field("customer_id", pa.string(), nullable=False),
@@ -94,6 +98,8 @@ def feature_key(tables: Tables, snapshot: Snapshot, settings: FeatureSettings) -
         "definitions": definition_digest(),
         "own": own_digest(settings.extra),
     }
+    if settings.sentiment.enabled and has_scores(tables):
+        told["sentiment"] = str(scores_digest(tables, snapshot.cutoff))
     return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 
 
@@ -126,7 +132,8 @@ def read_or_build_features(
     key = feature_key(tables, snapshot, settings)
     name = f"{snapshot.cutoff.isoformat()}-{snapshot.horizon_days}d-{key[:16]}.parquet"
     path = state / "features" / tables.source / name
-    schema = schema_of(settings).with_metadata({KEY_FIELD: key.encode()})
+    scored = settings.sentiment.enabled and has_scores(tables)
+    schema = schema_of(settings, scored=scored).with_metadata({KEY_FIELD: key.encode()})
     kept = _read_kept(path, schema)
     if kept is None:
         kept = build_features(tables, snapshot, settings)

@@ -117,6 +117,11 @@ class Tables:
     digest: str
     value_column: str = "amount"
 
+    @property
+    def state(self) -> Path:
+        """Folder of all results, in which these tables lie."""
+        return self.folder.parent.parent
+
     def parts(self, table: str) -> list[Path]:
         """Return the parquet parts of one canonical table in order of name; may be empty."""
         return sorted((self.folder / table).glob("*.parquet"))

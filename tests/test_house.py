@@ -25,7 +25,7 @@ from features.config import Config, read_config
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("features", "training", "serving", "monitoring", "datasets", "benchmarks")
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-LOCKS = ("main.txt", "dev.txt", "torch.txt")
+LOCKS = ("main.txt", "dev.txt", "onnx.txt", "torch.txt")
 LEAST_SAFE = {
     "bentoml": "1.4.39",
     "mlflow": "3.17",
@@ -34,7 +34,7 @@ LEAST_SAFE = {
     "lightgbm": "4.6",
     "torch": "2.10",
 }
-LEFT_OUT = {"shap", "numba", "llvmlite", "torch", "pyspark"}
+LEFT_OUT = {"shap", "numba", "llvmlite", "torch", "onnx", "pyspark"}
 # Taken apart so that this file does not name them itself.
 INDEX_HOSTS = ("py" + "pi.org", "python" + "hosted.org", "npm" + "js.org", "hugging" + "face.co")
 # A container of BentoML keeps its state under its own home, on every machine.
@@ -139,12 +139,13 @@ def test_no_package_is_pinned_twice():
 
 def test_pins_satisfy_what_pyproject_asks_for():
     main, both = read_pins("main.txt"), read_pins("main.txt", "dev.txt")
-    torch = read_pins("torch.txt")
+    torch, onnx = read_pins("torch.txt"), read_pins("onnx.txt")
     groups = PYPROJECT["dependency-groups"]
     for wanted, pins in (
         (PYPROJECT["project"]["dependencies"], main),
         (groups["dev"], both),
         (groups["torch"], torch),
+        (groups["onnx"], onnx),
     ):
         for requirement in map(Requirement, wanted):
             version = pins.get(canonicalize_name(requirement.name))

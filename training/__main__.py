@@ -5,6 +5,7 @@ Libraries that take seconds to import are imported by the job that needs them.
 
 from __future__ import annotations
 
+import sys
 import time
 from argparse import Namespace
 from collections.abc import Sequence
@@ -19,7 +20,7 @@ from features.contract.source import is_contract_source
 from features.errors import EXIT_DONE, EXIT_WANTS_HUMAN, ConfigError, InputError
 from features.ingestion.source import read_source
 from features.progress import Progress
-from features.tables import read_tables
+from features.tables import Tables, read_tables
 from training.artifact import RELEASES
 from training.promote import Standing, decide_promotion
 
@@ -55,6 +56,7 @@ def run_train(given: Sequence[str]) -> int:
     from training.report import tier_table
     from training.run import train
 
+    _tell_of_sentiment(tables, config)
     source = CohortSource(tables, arguments.state, config.features)
     result = train(source, config, arguments.cutoff, arguments.state, Progress(time.monotonic))
     version = record_training(result, config, Registry(arguments.state), arguments.state)
@@ -83,6 +85,15 @@ def _check_contract(source: Path) -> None:
             "as there is one champion for orders and it knows its source",
             "leave --source out",
         )
+
+
+def _tell_of_sentiment(tables: Tables, config: Config) -> None:
+    """Say on stderr where reviews are there that features do not hear of."""
+    from features.sentiment.scores import describe_scores
+
+    told = describe_scores(tables, enabled=config.features.sentiment.enabled)
+    if told:
+        print(f"note: {told}", file=sys.stderr)
 
 
 def _standing(version: Version) -> Standing:
@@ -211,6 +222,7 @@ def run_score(given: Sequence[str]) -> int:
 
     release = load_current(arguments.state / RELEASES)
     tables = read_tables(arguments.state / "tables" / release.source)
+    _tell_of_sentiment(tables, config)
     for path in score_everybody(release, tables, config, arguments.state):
         print(f"wrote {path}")
     return EXIT_DONE
@@ -303,6 +315,35 @@ def run_tiers(given: Sequence[str]) -> int:
     from training.report import tier_table
 
     print(tier_table(load_current(arguments.state / RELEASES), config.lang))
+    return EXIT_DONE
+
+
+@JOBS.add("sentiment-base")
+def run_sentiment_base(given: Sequence[str]) -> int:
+    """Fetch, convert and export the model that reviews are scored with; at once if it is there."""
+    arguments = JOBS.parser("sentiment-base").parse_args(given)
+    config = read_config(arguments.config)
+    from features.sentiment.rooms import base_folder
+    from training.sentiment.base import build_base
+
+    made = build_base(arguments.state, config.features.sentiment, Progress(time.monotonic))
+    measured = ", ".join(f"{name} {value:.4f}" for name, value in made.notes.items())
+    print(f"{made.name} in {base_folder(arguments.state)}: {measured}")
+    return EXIT_DONE
+
+
+@JOBS.add("sentiment-default-head")
+def run_sentiment_default_head(given: Sequence[str]) -> int:
+    """Make the head that comes with the house again (needs TIERWISE_DATA)."""
+    parser = JOBS.parser("sentiment-default-head")
+    parser.add_argument("--data", type=Path, required=True, help="folder of the data sets")
+    arguments = parser.parse_args(given)
+    from features.sentiment.head import DEFAULT_HEAD, write_default_head
+    from training.sentiment.default import build_default_head
+
+    head, card = build_default_head(arguments.state, arguments.data, Progress(time.monotonic))
+    write_default_head(DEFAULT_HEAD, head, card)
+    print(f"wrote {DEFAULT_HEAD}: {card['auc_of_held_out_sentences_en']} on held-out sentences")
     return EXIT_DONE
 
 

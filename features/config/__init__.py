@@ -1,6 +1,11 @@
 """Settings: config.toml as frozen, checked values, one module a table."""
 
-from features.config.of_features import FeatureSettings, IngestionSettings, OwnColumns
+from features.config.of_features import (
+    FeatureSettings,
+    IngestionSettings,
+    OwnColumns,
+    SentimentSettings,
+)
 from features.config.of_monitoring import MonitoringSettings
 from features.config.of_playbook import LIFECYCLE, LifecycleSettings, PlaybookRow
 from features.config.of_serving import ServingSettings
@@ -28,6 +33,7 @@ __all__ = [
     "PlaybookRow",
     "RiskSettings",
     "Section",
+    "SentimentSettings",
     "ServingSettings",
     "TierSettings",
     "TrainingSettings",

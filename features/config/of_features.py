@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
 
 from features.config.section import Name, Section
+from features.errors import WrongValue
 
 
 class IngestionSettings(Section):
@@ -20,6 +23,32 @@ class IngestionSettings(Section):
     unit_slip_ratio: float = Field(
         20.0, gt=1, description="a file's median amount over that of the files before: an alarm"
     )
+
+
+class SentimentSettings(Section):
+    """``[features.sentiment]``: how what customers wrote is scored, and whether features see it."""
+
+    enabled: bool = Field(True, description="whether scored reviews bring their features")
+    model: str = Field(
+        "", description="Hugging Face folder or hub id; empty: the packaged e5 model"
+    )
+    revision: str = Field("", description="commit or tag of a hub id")
+    text_prefix: str = Field("query: ", description="laid before every text; e5 models want it")
+    labels: tuple[Literal["negative", "neutral", "positive"], ...] = Field(
+        (), description="what each output of a classifying model means; empty: it gives vectors"
+    )
+    max_tokens: int = Field(128, ge=8, le=512, description="tokens that are read of a text")
+    workers: int = Field(1, ge=1, le=64, description="processes that score, one thread each")
+
+    @model_validator(mode="after")
+    def _check_labels(self) -> Self:
+        is_told = {"negative", "positive"} <= set(self.labels)
+        if self.labels and not (is_told and len(set(self.labels)) == len(self.labels)):
+            raise WrongValue(
+                "labels must be distinct, with negative and positive among them",
+                "labels 必须互不相同，并包含 negative 和 positive",
+            )
+        return self
 
 
 class OwnColumns(Section):
@@ -41,3 +70,4 @@ class FeatureSettings(Section):
         (), description="own columns that tell the outcome alone, and are meant to"
     )
     ingestion: IngestionSettings = IngestionSettings()
+    sentiment: SentimentSettings = SentimentSettings()

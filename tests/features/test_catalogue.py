@@ -15,6 +15,7 @@ from features.catalogue import (
     feature_named,
     schema_digest,
 )
+from features.catalogue_of_sentiment import SENTIMENT_FEATURES
 from features.errors import InputError
 from features.grains import definitions
 
@@ -57,7 +58,9 @@ def read_glossary() -> dict[str, tuple[str, str, str]]:
     return rows
 
 
-@pytest.mark.parametrize("feature", FEATURES, ids=lambda feature: feature.name)
+@pytest.mark.parametrize(
+    "feature", [*FEATURES, *SENTIMENT_FEATURES], ids=lambda feature: feature.name
+)
 def test_feature_is_in_the_glossary_with_its_unit_and_source(feature: Feature) -> None:
     assert all((feature.meaning, feature.unit, feature.source))
     assert read_glossary().get(feature.name) == (feature.meaning, feature.unit, feature.source)

@@ -1,29 +1,42 @@
 """How well value and churn are predicted: ``make bench-quality`` (needs TIERWISE_DATA).
 
 Fixed cohorts of public shops, every model, out of time. ``champion`` is what the default
-configuration releases; the other models are what a shop would use instead.
+configuration releases; the other models are what a shop would use instead. Beside them: a
+marketplace of one-time buyers, customers under contract, a shop whose truth is known, a shop
+whose outcomes are dealt at random, and planted leaks.
 """
 
 from __future__ import annotations
 
+import json
 import math
 import sys
 import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from benchmarks import shuffled
 from benchmarks.leaks import planted_leaks_refused
+from benchmarks.oracle import judge_beside_oracle, oracle_figures
 from benchmarks.record import write_benchmark
 from features.cli import DEFAULT_CONFIG, DEFAULT_STATE, exit_with
 from features.config import Config, read_config
+from features.contract.ingest import ingest_contract
+from features.contract.table import read_contract_table
+from features.errors import InputError, NoSkillError, did_you_mean
 from features.ingestion.ingest import ingest
 from features.progress import Progress
 from features.snapshot import Snapshot
 from features.tables import read_tables
 from training.backtest import Backtest, run_backtest
 from training.cohort import CohortSource
+from training.contract.choose import twin_share
+from training.contract.run import judge
+from training.judge.pictures import decile_bars, gain_curve
 from training.judge.resample import bootstrap_standard_errors
 from training.report import comparison_table
 
@@ -44,6 +57,8 @@ BENCHMARKS = (
     Benchmark("cdnow", date(1997, 10, 1), 273),
     Benchmark("complete_journey", date(2017, 10, 3), 90),
 )
+ONE_TIME_BUYERS = Benchmark("olist", date(2018, 3, 1), 180)  # the sample's orders end in August
+CONTRACTS = ("telco_churn", "ecommerce_churn")
 
 
 def backtest_of(benchmark: Benchmark, config: Config, state: Path) -> Backtest:
@@ -80,18 +95,108 @@ def figures_of(backtest: Backtest, seed: int) -> dict[str, Any]:
     return figures
 
 
+def one_time_figures(benchmark: Benchmark, config: Config, state: Path) -> dict[str, Any]:
+    """Return the figures of a shop of one-time buyers, and how little is known of it."""
+    try:
+        backtest = backtest_of(benchmark, config, state)
+    except NoSkillError as nothing:
+        return {"has_skill": False, "reason": nothing.found}
+    print(comparison_table(backtest))
+    orders = backtest.cohort.features["n_order_days"]
+    return figures_of(backtest, config.training.seed) | {
+        "has_skill": backtest.skill.has_skill,
+        "skill_p_value": backtest.skill.p_value,
+        "skill_ngini_lower95": backtest.skill.lower95,
+        "n_customers": len(backtest.cohort),
+        "one_order_share": float((orders <= 1).mean()),
+        "active_share": float(backtest.cohort.active.mean()),
+        "n_active": int(backtest.cohort.active.sum()),
+    }
+
+
+def contract_figures(name: str, config: Config, state: Path) -> dict[str, Any]:
+    """Return every candidate's figures on customers under contract, five folds, nested."""
+    ingest_contract(Path("datasets") / f"{name}.toml", state)
+    table = read_contract_table(state / "tables" / name)
+    nested, metrics = judge(table.take(table.is_labelled), config, Progress(time.monotonic))
+    print(f"{name}: AUC " + ", ".join(f"{n} {m['auc']:.4f}" for n, m in metrics.items()))
+    return {
+        **{n: {k: v for k, v in m.items() if math.isfinite(v)} for n, m in metrics.items()},
+        "chosen_in_folds": list(nested.chosen),
+        "twin_share": twin_share(table),
+    }
+
+
+def shuffled_outcomes(config: Config, state: Path) -> dict[str, Any]:
+    """Return how often the training says that dealt outcomes cannot be told."""
+    ingest(Path("datasets") / f"{shuffled.SOURCE}.toml", state)
+    tables = read_tables(state / "tables" / shuffled.SOURCE)
+    return shuffled.shuffled_figures(tables, config, state, _tell)
+
+
+def simulated_shop(config: Config, state: Path) -> dict[str, Any]:
+    """Return the champion beside the oracle of the simulated shop."""
+    backtest, forecast = judge_beside_oracle(config, state, Progress(time.monotonic))
+    print(comparison_table(backtest))
+    return oracle_figures(backtest, forecast)
+
+
+def _tell(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
 def main(arguments: list[str]) -> int:
-    """Run the benchmark on every shop; return 0 when it has been written."""
-    config = read_config(DEFAULT_CONFIG)
+    """Run the benchmark on every shop, or the named parts; return 0 when it has been written."""
+    config, state = read_config(DEFAULT_CONFIG), DEFAULT_STATE
+    seed = config.training.seed
+    parts: dict[str, Callable[[], dict[str, Any]]] = {}
+    for benchmark in BENCHMARKS:
+        parts[benchmark.source] = partial(_shop_figures, benchmark, config, state)
+    parts[ONE_TIME_BUYERS.source] = partial(one_time_figures, ONE_TIME_BUYERS, config, state)
+    for name in CONTRACTS:
+        parts[name] = partial(contract_figures, name, config, state)
+    parts["simulated"] = partial(simulated_shop, config, state)
+    parts["shuffled"] = partial(shuffled_outcomes, config, state)
+    parts["leaks"] = lambda: {"refused_share": planted_leaks_refused()}
+    _check_names(arguments, parts)
     figures: dict[str, Any] = {}
-    for i, benchmark in enumerate(BENCHMARKS, start=1):
-        print(f"[{i}/{len(BENCHMARKS)}] {benchmark.source}", file=sys.stderr, flush=True)
-        backtest = backtest_of(benchmark, config, DEFAULT_STATE)
-        print(comparison_table(backtest))
-        figures[benchmark.source] = figures_of(backtest, config.training.seed)
-    figures["leaks"] = {"refused_share": planted_leaks_refused()}
-    write_benchmark("quality", figures, config.training.seed, DEFAULT_STATE)
+    start = time.monotonic()
+    for i, (name, make) in enumerate(parts.items(), start=1):
+        if arguments and name not in arguments:
+            continue
+        _tell(f"[{i}/{len(parts)}] {name} ({time.monotonic() - start:.0f} s)")
+        figures[name] = make()
+    if arguments:
+        print(json.dumps(figures, indent=1))
+        return 0
+    write_benchmark("quality", figures, seed, state)
     return 0
+
+
+def _shop_figures(benchmark: Benchmark, config: Config, state: Path) -> dict[str, Any]:
+    backtest = backtest_of(benchmark, config, state)
+    print(comparison_table(backtest))
+    draw(backtest, state / "bench" / "quality", benchmark.source)
+    return figures_of(backtest, config.training.seed)
+
+
+def draw(backtest: Backtest, folder: Path, name: str) -> None:
+    """Draw the gain of the champion beside its rivals, and its deciles."""
+    folder.mkdir(parents=True, exist_ok=True)
+    y, said = backtest.cohort.value, backtest.predictions
+    champion, best = backtest.winner, backtest.best_baseline
+    shown = list(dict.fromkeys([champion, best, "past_spend_rate", "weighted_rfm"]))
+    gain_curve(y, {model: said[model].value for model in shown}, folder / f"{name}_gain.png")
+    decile_bars(y, said[champion].value, folder / f"{name}_deciles.png")
+
+
+def _check_names(asked: list[str], parts: Mapping[str, object]) -> None:
+    for name in asked:
+        if name not in parts:
+            raise InputError(
+                f'no part "{name}"; {did_you_mean(name, parts)}',
+                "name parts of the benchmark, or none for all of it",
+            )
 
 
 if __name__ == "__main__":

@@ -188,6 +188,26 @@ def _try(challenger: Version, champion: Version | None, arguments: Namespace) ->
     return ruling
 
 
+@JOBS.add("backtest")
+def run_backtest_job(given: Sequence[str]) -> int:
+    """Judge every model at several cutoffs and horizons against what then happened."""
+    parser = JOBS.parser("backtest")
+    parser.add_argument("--source", type=Path, required=True, help="TOML of the data source")
+    parser.add_argument("--cutoffs", type=int, default=5, help="cutoffs of each horizon, at most")
+    parser.add_argument("--horizons", default="90,180,365", help="days predicted, with commas")
+    parser.add_argument("--step-days", type=int, help="between cutoffs; default: horizon / 4")
+    parser.add_argument("--jobs", type=int, default=2, help="cutoffs judged at a time")
+    arguments = parser.parse_args(given)
+    config = read_config(arguments.config)
+    tables = read_tables(arguments.state / "tables" / read_source(arguments.source).name)
+    from training.rolling.jobs import Asked, read_horizons, run_rolling_job
+
+    asked = Asked(
+        read_horizons(arguments.horizons), arguments.cutoffs, arguments.step_days, arguments.jobs
+    )
+    return run_rolling_job(tables, config, arguments.state, asked)
+
+
 @JOBS.add("rollback")
 def run_rollback(given: Sequence[str]) -> int:
     """Serve the release that was served before the last promotion; needs no registry."""

@@ -24,7 +24,8 @@ from serving.predictor import Predictor
 from training.artifact import point_to
 from training.boundaries import RiskLevel, Tier
 from training.lifecycle import LifecycleRule
-from training.models.btyd import BgNbd, BuyTillYouDie, MbgNbd
+from training.models.btyd import BuyTillYouDie
+from training.models.btyd_orders import BgNbd, MbgNbd
 from training.models.formulas import COLUMNS, FormulaModel
 from training.playbook import build_playbook
 from training.policy import TierPolicy

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from training.boundaries import RiskLevel, Tier
-from training.models.btyd import BgNbd, BuyTillYouDie, MbgNbd
+from training.models.btyd import BuyTillYouDie
+from training.models.btyd_orders import BgNbd, MbgNbd
 from training.models.formulas import COLUMNS, FormulaModel
 from training.models.matrix import FeatureMatrix
 from training.policy import TierPolicy

@@ -10,17 +10,13 @@ from scipy.integrate import quad
 
 from features.errors import InputError
 from training.models.btyd import (
-    BgNbd,
     BuyTillYouDie,
-    GammaGamma,
-    MbgNbd,
     PurchaseHistory,
-    fit_bg_nbd,
     fit_buy_till_you_die,
-    fit_gamma_gamma,
-    fit_mbg_nbd,
     purchase_history,
 )
+from training.models.btyd_orders import BgNbd, MbgNbd, fit_bg_nbd, fit_mbg_nbd
+from training.models.btyd_spend import GammaGamma, fit_gamma_gamma
 
 PUBLISHED_BG = BgNbd(r=0.243, alpha=4.414, a=0.793, b=2.426)
 PUBLISHED_MBG = MbgNbd(r=0.525, alpha=6.183, a=0.891, b=1.614)

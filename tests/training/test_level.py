@@ -12,22 +12,24 @@ from features.config import TrainingSettings
 from features.snapshot import Snapshot
 from training.cohort import Cohort
 from training.learn.crossfit import TrainingCohort
-from training.learn.level import Level, learn_level, shrunk_ratio
+from training.learn.level import Level, learn_level, shrunk_ratio, steady_ratio
 from training.models.matrix import FeatureMatrix
 from training.split import TrainingPlan, plan_training
 
 START = date(2020, 1, 1)
 UNREAD: dict[str, np.ndarray] = {}
 EXPECTED = {"bgnbd_value": np.full(4, 12.0), "p_active": np.full(4, 0.5)}
-NOBODY = FeatureMatrix((), np.empty((4, 0)))
 
 
-def cohort(snapshot: Snapshot, value: list[float], expected_value: float) -> TrainingCohort:
-    """Four customers of whom each is expected to bring the same and to be active by half."""
-    expected = {"bgnbd_value": np.full(4, expected_value), "p_active": np.full(4, 0.5)}
-    return TrainingCohort(
-        Cohort(snapshot, ("a", "b", "c", "d"), NOBODY, np.array(value)), expected, 1.0
-    )
+def cohort(
+    snapshot: Snapshot, value: list[float], expected_value: float, times: int = 1
+) -> TrainingCohort:
+    """Four customers, `times` over, each expected to bring the same and to be active by half."""
+    n = 4 * times
+    expected = {"bgnbd_value": np.full(n, expected_value), "p_active": np.full(n, 0.5)}
+    ids = tuple(f"c{i}" for i in range(n))
+    nobody = FeatureMatrix((), np.empty((n, 0)))
+    return TrainingCohort(Cohort(snapshot, ids, nobody, np.tile(value, times)), expected, 1.0)
 
 
 def plan_of(history_days: int, horizon_days: int) -> TrainingPlan:
@@ -36,27 +38,50 @@ def plan_of(history_days: int, horizon_days: int) -> TrainingPlan:
 
 
 def by_cutoff(
-    plan: TrainingPlan, worlds: dict[date, list[float]], expected_value: float = 10.0
+    plan: TrainingPlan,
+    worlds: dict[date, list[float]],
+    expected_value: float = 10.0,
+    times: int = 1,
 ) -> Callable[[date], TrainingCohort]:
-    return lambda cutoff: cohort(plan.training_snapshot(cutoff), worlds[cutoff], expected_value)
+    return lambda cutoff: cohort(
+        plan.training_snapshot(cutoff), worlds[cutoff], expected_value, times
+    )
 
 
 def test_the_same_season_a_year_before_is_read_where_there_is_one():
     plan = plan_of(600, 90)
     last_year = plan.target.cutoff - timedelta(days=365)
     # 60 realised of 40 expected; three of four active where two were expected; refunds floored
-    level = learn_level(plan, by_cutoff(plan, {last_year: [30.0, 20.0, 10.0, -99.0]}), UNREAD)
-    assert level == Level(
-        pytest.approx(1.5), pytest.approx(1.5), "same_season", (last_year,), season_unseen=False
-    )
+    worlds = {last_year: [30.0, 20.0, 10.0, -99.0]}
+    level = learn_level(plan, by_cutoff(plan, worlds, times=100_000), UNREAD)
+    read = pytest.approx(1.5, rel=1e-5)
+    assert level == Level(read, read, "same_season", (last_year,), season_unseen=False)
+
+
+def test_a_season_of_few_customers_is_shrunk_by_its_error():
+    plan = plan_of(600, 90)
+    last_year = plan.target.cutoff - timedelta(days=365)
+    level = learn_level(plan, by_cutoff(plan, {last_year: [30.0, 20.0, 10.0, 0.0]}), UNREAD)
+    # log 1.5, less (15^2 + 5^2 + 5^2 + 15^2) / 60^2 of sampling variance
+    variance = 500 / 3600
+    assert level.value_ratio == pytest.approx(1.5 ** (1 - variance / np.log(1.5) ** 2))
+    # three of four active, half expected: (3 * .25^2 + .75^2) / 3^2
+    variance = 0.75 / 9
+    assert level.active_ratio == pytest.approx(1.5 ** (1 - variance / np.log(1.5) ** 2))
+
+
+def test_a_season_in_which_one_customer_brought_everything_says_nothing():
+    value = np.array([0.0, 0.0, 0.0, 60.0])
+    assert steady_ratio(value, np.full(4, 10.0)) == 1.0
 
 
 def test_a_horizon_of_a_year_is_read_from_the_newest_cohort():
     plan = plan_of(1200, 365)
     newest = plan.target.cutoff - timedelta(days=365)
-    level = learn_level(plan, by_cutoff(plan, {newest: [20.0, 0.0, 0.0, 0.0]}), UNREAD)
+    worlds = {newest: [20.0, 0.0, 0.0, 0.0]}
+    level = learn_level(plan, by_cutoff(plan, worlds, times=100_000), UNREAD)
     assert (level.rule, level.cutoffs, level.season_unseen) == ("newest_year", (newest,), False)
-    assert (level.value_ratio, level.active_ratio) == pytest.approx((0.5, 0.5))
+    assert (level.value_ratio, level.active_ratio) == pytest.approx((0.5, 0.5), rel=1e-4)
 
 
 @pytest.mark.parametrize(("history_days", "season_unseen"), [(300, True), (400, False)])

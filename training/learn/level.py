@@ -70,8 +70,8 @@ def learn_level(
 
     Notes
     -----
-    The same season a year before where there is one; for horizons of a year the newest cohort;
-    where training cohorts are shorter than the horizon, half way to the newest cohort's total
+    The same season a year before where there is one; for horizons of a year the newest cohort (both
+    as `steady_ratio`); where training cohorts are shorter than the horizon, half way to the newest cohort's total
     carried on (`_half_way`); otherwise the mean log ratio of up to four cohorts, shrunk towards 0
     (James and Stein, 1961).
     """
@@ -121,24 +121,48 @@ def _half_way(
 
 
 def _value_log_ratio(cohort: TrainingCohort) -> float:
-    realised = max(float(cohort.cohort.value.sum()), 1e-9)
-    return float(np.log(realised / float(cohort.expected["bgnbd_value"].sum())))
+    return _log_ratio(cohort.cohort.value, cohort.expected["bgnbd_value"])
 
 
 def _active_log_ratio(cohort: TrainingCohort) -> float:
-    realised = max(float(cohort.cohort.active.mean()), 1e-9)
-    return float(np.log(realised / float(cohort.expected["p_active"].mean())))
+    return _log_ratio(cohort.cohort.active.astype(np.float64), cohort.expected["p_active"])
+
+
+def _log_ratio(realised: Array, expected: Array) -> float:
+    return float(np.log(max(float(realised.mean()), 1e-9) / float(expected.mean())))
 
 
 def _read(cohorts: list[TrainingCohort], rule: str, *, unseen: bool) -> Level:
     (cohort,) = cohorts
     return Level(
-        float(np.exp(_value_log_ratio(cohort))),
-        float(np.exp(_active_log_ratio(cohort))),
+        steady_ratio(cohort.cohort.value, cohort.expected["bgnbd_value"]),
+        steady_ratio(cohort.cohort.active.astype(np.float64), cohort.expected["p_active"]),
         rule,
         (cohort.cohort.snapshot.cutoff,),
         unseen,
     )
+
+
+def steady_ratio(realised: Array, expected: Array) -> float:
+    """Return realised over expected of one cohort, shrunk towards 1 by its error of sampling.
+
+    The log ratio is multiplied by 1 - variance / ratio^2, at least 0 (James and Stein, 1961). The
+    variance is that of a ratio of sums when customers are resampled, in closed form: the sum of
+    (realised - ratio * expected)^2 over the squared sum of realised.
+
+    Parameters
+    ----------
+    realised, expected : array (n,)
+        Of each customer; above 0 in sum.
+
+    >>> half, ones = np.tile([0.0, 4.0], 1000), np.ones(2000)
+    >>> round(steady_ratio(half, ones), 3), round(steady_ratio(half[:8], ones[:8]), 3)
+    (1.999, 1.67)
+    """
+    log_ratio = _log_ratio(realised, expected)
+    misses = realised - np.exp(log_ratio) * expected
+    variance = float(misses @ misses) / max(float(realised.sum()), 1e-9) ** 2
+    return float(np.exp(log_ratio * max(0.0, 1 - variance / max(log_ratio**2, 1e-12))))
 
 
 def _shrunk(cohorts: list[TrainingCohort]) -> Level:

@@ -20,21 +20,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import Any, ClassVar, Protocol, Self, TypeVar
+from typing import Any, Protocol, Self
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
-from scipy.special import exp2, expit, expm1, hyp2f1, xlog1py, xlogy
 
 from features.errors import InputError
-from training.models.btyd_likelihood import (
-    beta_geometric_log_likelihood,
-    compress_histories,
-    fit_parameters,
-    gamma_gamma_log_likelihood,
-)
-
-FloatArray = NDArray[np.float64]
+from training.models.btyd_orders import BgNbd, MbgNbd, fit_bg_nbd, fit_mbg_nbd
+from training.models.btyd_parameters import FloatArray
+from training.models.btyd_spend import GammaGamma, fit_gamma_gamma
 
 DAYS_PER_WEEK = 7.0
 MIN_REPEAT_BUYERS = 20
@@ -51,187 +44,13 @@ HISTORY_COLUMNS = (
 )
 """Columns of the feature table that a purchase history is made of."""
 
-_MIN_VALUE = 1e-6
-_LN2 = float(np.log(2.0))
-# Starting points in natural units; the likelihoods are well behaved, three reach the same top.
-_BETA_GEOMETRIC_STARTS = ((1.0, 3.0, 1.0, 3.0), (0.3, 5.0, 0.8, 2.5), (0.6, 12.0, 0.4, 3.0))
-_GAMMA_GAMMA_STARTS = ((2.7, 2.7, 2.7), (6.0, 4.0, 0.5), (1.0, 2.0, 1.0))
+SMALLEST_VALUE = 1e-6
 
 
 class Columns(Protocol):
     """Anything that gives a column by its name: a DataFrame or a dict of arrays."""
 
     def __getitem__(self, name: str, /) -> Any: ...
-
-
-_Model = TypeVar("_Model", bound="_Parameters")
-
-
-class _Parameters:
-    """Models that are nothing but their positive parameters: to and from a plain dict."""
-
-    def to_dict(self) -> dict[str, float]:
-        """Return the parameters by name, as plain floats that JSON keeps exactly."""
-        return {name: float(value) for name, value in vars(self).items()}
-
-    @classmethod
-    def from_dict(cls: type[_Model], values: Mapping[str, float]) -> _Model:
-        """Make the model from ``to_dict``'s answer.
-
-        Raises
-        ------
-        InputError
-            If a parameter is missing, unknown, or not a finite number above 0.
-        """
-        names = [field.name for field in fields(cls)]  # type: ignore[arg-type]
-        good = sorted(values) == sorted(names) and all(
-            np.isfinite(value) and value > 0 for value in values.values()
-        )
-        if not good:
-            raise InputError(
-                f"parameters of {cls.__name__} are {dict(values)}; expected {', '.join(names)}, "
-                "each finite and above 0",
-                "train again: the stored model is damaged",
-            )
-        return cls(**{name: float(values[name]) for name in names})
-
-
-@dataclass(frozen=True)
-class _BetaGeometric(_Parameters):
-    """What BG/NBD and MBG/NBD share; they differ in the number of chances to drop out.
-
-    After the k-th chance a customer has dropped out with a probability drawn from Beta(a, b);
-    k = x for BG/NBD (after each repeat order), k = x + 1 for MBG/NBD (after the first one too).
-    While alive he orders as a Poisson process with a rate drawn from Gamma(r, alpha) a week.
-    """
-
-    r: float
-    alpha: float
-    a: float
-    b: float
-    _extra_chances: ClassVar[int] = 0
-
-    def log_likelihood(self, x: ArrayLike, t_x: ArrayLike, T: ArrayLike) -> float:
-        """Return the log-likelihood of histories, summed over customers.
-
-        Parameters
-        ----------
-        x, t_x, T : array_like
-            Repeat order days; weeks to the last order; weeks observed.
-        """
-        rows = compress_histories(x, t_x, T)
-        theta = np.log([self.r, self.alpha, self.a, self.b])
-        return rows.n_customers * beta_geometric_log_likelihood(theta, rows, self._extra_chances)[0]
-
-    def p_alive(self, x: ArrayLike, t_x: ArrayLike, T: ArrayLike) -> FloatArray:
-        """Return the probability that the customer has not dropped out by T (weeks)."""
-        x, t_x, T = _floats(x, t_x, T)
-        chances = x + self._extra_chances
-        with np.errstate(divide="ignore", invalid="ignore"):
-            log_odds_dropped = (
-                float(np.log(self.a))
-                - xlogy(1.0, self.b + chances - 1)
-                + xlog1py(self.r + x, (T - t_x) / (self.alpha + t_x))
-            )
-        alive: FloatArray = expit(-log_odds_dropped)
-        return np.where(chances > 0, alive, 1.0)
-
-    def p_active(self, x: ArrayLike, t_x: ArrayLike, T: ArrayLike, t: float) -> FloatArray:
-        """Return the probability of at least one order in the next t weeks.
-
-        p_alive * (1 - ((alpha + T) / (alpha + T + t)) ** (r + x)), in closed form: up to his next
-        order a living customer cannot drop out.
-        """
-        alive = self.p_alive(x, t_x, T)
-        x, T = _floats(x, T)
-        buys: FloatArray = -expm1(-xlog1py(self.r + x, t / (self.alpha + T)))
-        return alive * buys
-
-    def expected_purchases(
-        self, x: ArrayLike, t_x: ArrayLike, T: ArrayLike, t: float
-    ) -> FloatArray:
-        """Return the expected number of order days in the next t weeks.
-
-        Equation 10 of Fader, Hardie, Lee (2005). A result that is not finite or below 0 becomes 0.
-
-        Parameters
-        ----------
-        x, t_x, T : array_like
-            Repeat order days; weeks to the last order; weeks observed.
-        t : float
-            Weeks ahead.
-        """
-        alive = self.p_alive(x, t_x, T)
-        x, T = _floats(x, T)
-        # Where a is 1, or r - a or a + b an integer, there are removable holes: step beside them.
-        a = self.a if abs(self.a - 1) > 1e-6 else 1 + 1e-6
-        if any(abs(hole - round(hole)) < 1e-9 for hole in (self.r - a, a + self.b)):
-            a *= 1 + 1e-8
-        top = a + self.b + x + self._extra_chances - 1
-        kept = _shrunk_series(self.r + x, top - a + 1, top, t / (self.alpha + T))
-        with np.errstate(all="ignore"):
-            orders = alive * (top / (a - 1)) * (1 - kept)
-        return np.where(np.isfinite(orders) & (orders >= 0), orders, 0.0)
-
-
-@dataclass(frozen=True)
-class BgNbd(_BetaGeometric):
-    """BG/NBD of Fader, Hardie, Lee (2005); alpha in weeks.
-
-    Examples
-    --------
-    The customer of the authors' spreadsheet: 2 repeat orders, the last in week 30.43 of 38.86.
-
-    >>> model = BgNbd(r=0.243, alpha=4.414, a=0.793, b=2.426)
-    >>> round(float(model.expected_purchases(2, 30.43, 38.86, t=39)), 3)
-    1.226
-    """
-
-
-@dataclass(frozen=True)
-class MbgNbd(_BetaGeometric):
-    """MBG/NBD of Batislam, Denizel, Filiztekin (2007); alpha in weeks."""
-
-    _extra_chances: ClassVar[int] = 1
-
-
-@dataclass(frozen=True)
-class GammaGamma(_Parameters):
-    """Gamma-Gamma model of the mean value of an order day; v (gamma in the paper) in currency.
-
-    Order values of one customer are Gamma(p, nu), nu differs between customers as Gamma(q, v).
-    """
-
-    p: float
-    q: float
-    v: float
-
-    def log_likelihood(self, x: ArrayLike, mean: ArrayLike) -> float:
-        """Return the log-likelihood, summed, of mean values (above 0) over x (above 0) days."""
-        x, mean = _floats(x, mean)
-        theta = np.log([self.p, self.q, self.v])
-        return x.size * gamma_gamma_log_likelihood(theta, np.ravel(x), np.ravel(mean))[0]
-
-    def expected_mean_value(self, x: ArrayLike, mean: ArrayLike) -> FloatArray:
-        """Return the expected value of a future order day, in currency.
-
-        Parameters
-        ----------
-        x : array_like
-            Order days that the mean is taken over; at 0 the answer is the population's mean.
-        mean : array_like
-            Their mean value, above 0; not looked at where x is 0.
-
-        Returns
-        -------
-        ndarray
-            NaN where the expectation does not exist (p * x + q <= 1; for x = 0, q <= 1.05).
-        """
-        x, mean = _floats(x, mean)
-        prior = self.p * self.v / (self.q - 1) if self.q > 1.05 else np.nan
-        weight = self.p * x + self.q - 1
-        posterior = self.p * (self.v + x * mean) / np.where(weight > 0, weight, np.nan)
-        return np.where(x > 0, posterior, prior)
 
 
 @dataclass(frozen=True)
@@ -377,7 +196,7 @@ def fit_buy_till_you_die(history: PurchaseHistory) -> BuyTillYouDie:
     """
     timing = (history.x, history.t_x_weeks, history.T_weeks)
     bg_nbd, mbg_nbd = fit_bg_nbd(*timing), fit_mbg_nbd(*timing)
-    mean_day_value = max(float(history.net_spend.sum() / (history.x + 1).sum()), _MIN_VALUE)
+    mean_day_value = max(float(history.net_spend.sum() / (history.x + 1).sum()), SMALLEST_VALUE)
 
     repeats = (history.x > 0) & (history.repeat_mean_value > 0)
     if repeats.sum() >= MIN_REPEAT_BUYERS:
@@ -397,80 +216,12 @@ def fit_buy_till_you_die(history: PurchaseHistory) -> BuyTillYouDie:
     return BuyTillYouDie(bg_nbd, mbg_nbd, repeat_spend, repeat_fallback, all_spend, all_fallback)
 
 
-def fit_bg_nbd(x: ArrayLike, t_x: ArrayLike, T: ArrayLike) -> BgNbd:
-    """Fit a BG/NBD by maximum likelihood.
-
-    L-BFGS-B from three starting points on the logarithms of the parameters, with exact gradients;
-    equal histories are counted once, with their number as weight. Beyond |log| 6 a weak barrier
-    holds parameters that the data leave open (nobody bought twice, all alike), so that a fit
-    always ends and equal data give equal parameters.
-
-    Parameters
-    ----------
-    x, t_x, T : array_like
-        Repeat order days; weeks from first to last order; weeks from first order to the end.
-
-    Raises
-    ------
-    InputError
-        If there is no customer, or a history cannot be.
-    """
-    return BgNbd(*_fit_beta_geometric(x, t_x, T, BgNbd._extra_chances))
-
-
-def fit_mbg_nbd(x: ArrayLike, t_x: ArrayLike, T: ArrayLike) -> MbgNbd:
-    """Fit an MBG/NBD by maximum likelihood; arguments and errors as ``fit_bg_nbd``."""
-    return MbgNbd(*_fit_beta_geometric(x, t_x, T, MbgNbd._extra_chances))
-
-
-def fit_gamma_gamma(x: ArrayLike, mean: ArrayLike) -> GammaGamma:
-    """Fit a Gamma-Gamma by maximum likelihood, each customer counting once.
-
-    Values are divided by their median during the fit, so the currency's unit does not matter.
-
-    Parameters
-    ----------
-    x : array_like
-        Order days of each customer, above 0.
-    mean : array_like
-        Mean value of an order day of each customer, above 0, currency.
-
-    Raises
-    ------
-    InputError
-        If there is no customer, or a number is not finite and above 0.
-    """
-    x, mean = (np.ravel(each) for each in _floats(x, mean))
-    if not x.size or not (np.isfinite(x) & np.isfinite(mean) & (x > 0) & (mean > 0)).all():
-        raise InputError(
-            f"{x.size} customers with order days and mean values, not all finite and above 0; "
-            "expected one or more, all of them so",
-            "leave out customers without a positive order day",
-        )
-    scale = float(np.median(mean))
-    scaled = mean / scale
-    p, q, v = fit_parameters(
-        lambda theta: gamma_gamma_log_likelihood(theta, x, scaled), _GAMMA_GAMMA_STARTS
-    )
-    return GammaGamma(p, q, v * scale)
-
-
-def _fit_beta_geometric(
-    x: ArrayLike, t_x: ArrayLike, T: ArrayLike, extra_chances: int
-) -> tuple[float, ...]:
-    rows = compress_histories(x, t_x, T)
-    return fit_parameters(
-        lambda theta: beta_geometric_log_likelihood(theta, rows, extra_chances),
-        _BETA_GEOMETRIC_STARTS,
-    )
-
-
 def _value(
     model: GammaGamma | None, x: FloatArray, mean: FloatArray, fallback: float
 ) -> FloatArray:
     if model is None:
         return np.full(x.shape, fallback)
-    known = np.maximum(np.where(np.isnan(mean), 1.0, mean), _MIN_VALUE)
+    known = np.maximum(np.where(np.isnan(mean), 1.0, mean), SMALLEST_VALUE)
     value = model.expected_mean_value(x, known)
     return np.where(np.isfinite(value) & (value > 0), value, fallback)
 
@@ -478,25 +229,3 @@ def _value(
 def _mean(total: FloatArray, n: FloatArray) -> FloatArray:
     some = n > 0
     return np.where(some, total / np.where(some, n, 1.0), np.nan)
-
-
-def _shrunk_series(
-    first: FloatArray, second: FloatArray, third: FloatArray, ahead: FloatArray
-) -> FloatArray:
-    """(1 - z)^first * 2F1(first, second; third; z) at z = ahead / (1 + ahead).
-
-    Written so, it overflows for customers with hundreds of orders; after Euler's transformation,
-    (1 - z)^(third - second) * 2F1(third - first, third - second; third; z), it loses digits where
-    the drop-out parameters are large. Each row takes the form with the smaller parameters.
-    """
-    z = ahead / (1 + ahead)
-    one, two = third - first, third - second
-    printed = np.maximum(first, second) <= np.maximum(np.abs(one), np.abs(two))
-    power = np.where(printed, first, two)
-    with np.errstate(all="ignore"):
-        series = hyp2f1(np.where(printed, first, one), np.where(printed, second, two), third, z)
-        return np.asarray(exp2(-xlog1py(power, ahead) / _LN2) * series, np.float64)
-
-
-def _floats(*values: ArrayLike) -> tuple[FloatArray, ...]:
-    return tuple(np.asarray(value, np.float64) for value in values)

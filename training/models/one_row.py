@@ -19,16 +19,9 @@ from scipy.special import exp2, expit, expm1, hyp2f1, xlog1py, xlogy
 
 from training.models.blend import ABSENCE, SMALLEST_SCORE, BlendModel
 from training.models.booster import OneRow, TextBooster
-from training.models.btyd import (
-    _LN2,
-    _MIN_VALUE,
-    DAYS_PER_WEEK,
-    HISTORY_COLUMNS,
-    P_ACTIVE_MARGIN,
-    BgNbd,
-    GammaGamma,
-    MbgNbd,
-)
+from training.models.btyd import DAYS_PER_WEEK, HISTORY_COLUMNS, P_ACTIVE_MARGIN, SMALLEST_VALUE
+from training.models.btyd_orders import LN2, BgNbd, MbgNbd
+from training.models.btyd_spend import GammaGamma
 from training.models.matrix import Array
 from training.models.members import TREE_KINDS, TREE_MEMBERS, VALUE_MEMBERS
 from training.models.model import Model
@@ -85,14 +78,14 @@ class _Orders:
 
 
 def _shrunk(first: float, second: float, third: float, ahead: float) -> float:
-    """As ``btyd._shrunk_series``, for one customer."""
+    """As ``btyd_orders._shrunk_series``, for one customer."""
     z = ahead / (1 + ahead)
     one, two = third - first, third - second
     if max(first, second) <= max(abs(one), abs(two)):
         power, series = first, float(hyp2f1(first, second, third, z))
     else:
         power, series = two, float(hyp2f1(one, two, third, z))
-    return float(exp2(-float(xlog1py(power, ahead)) / _LN2)) * series
+    return float(exp2(-float(xlog1py(power, ahead)) / LN2)) * series
 
 
 def _day_value(model: GammaGamma | None, x: float, mean: float, fallback: float) -> float:
@@ -103,7 +96,7 @@ def _day_value(model: GammaGamma | None, x: float, mean: float, fallback: float)
         weight = model.p * x + model.q - 1
         if not weight > 0:
             return fallback
-        value = model.p * (model.v + x * max(mean, _MIN_VALUE)) / weight
+        value = model.p * (model.v + x * max(mean, SMALLEST_VALUE)) / weight
     else:
         value = model.p * model.v / (model.q - 1) if model.q > 1.05 else math.nan
     return value if math.isfinite(value) and value > 0 else fallback

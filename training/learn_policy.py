@@ -8,6 +8,7 @@ from typing import Any
 from features.config import AssignmentSettings, Config, TierSettings
 from training.backtest import Backtest
 from training.boundaries import Tier
+from training.incumbents import Incumbents
 from training.learn.level import Level
 from training.lifecycle import learn_lifecycle
 from training.models.blend import BlendModel
@@ -38,15 +39,23 @@ class LearnedPolicy:
         What scores below the policy.
     summary : dict
         For the lineage: ``tiers`` and ``risk``.
+    flags : tuple of str
+        What a person should look at, such as a slip of units against the incumbent.
     """
 
     policy: TierPolicy
     model: Model
     summary: dict[str, Any]
+    flags: tuple[str, ...] = ()
 
 
 def learn_policy(
-    config: Config, backtest: Backtest, model: Model, level: Level, target: FeatureMatrix
+    config: Config,
+    backtest: Backtest,
+    model: Model,
+    level: Level,
+    target: FeatureMatrix,
+    incumbents: Incumbents | None = None,
 ) -> LearnedPolicy:
     """Learn the tiers and the levels of churn on the backtest cohort, and cut them on the target's.
 
@@ -62,13 +71,15 @@ def learn_policy(
         The level correction that was read.
     target : FeatureMatrix
         Features of the cohort that is served, one row a customer.
+    incumbents : Incumbents, optional
+        The schemes in force, which the new ones stay near.
     """
     if backtest.cohort.net_value is None:
         raise ValueError("the backtest cohort has no outcomes")
     bare, correction = without_level(model, level)
     served = correction.correct(bare.predict(target.select(bare.columns)))
-    learned = _learn_scheme(config, backtest, backtest.cohort.net_value)
-    risk = _learn_levels(config, backtest, backtest.cohort.net_value)
+    learned = _learn_scheme(config, backtest, backtest.cohort.net_value, incumbents)
+    risk = _learn_levels(config, backtest, backtest.cohort.net_value, incumbents)
     settings = config.training
     policy = TierPolicy(
         tiers=_tiers(config, backtest, learned, served.value),
@@ -77,10 +88,11 @@ def learn_policy(
         rules=assignment_rules(settings.assignment),
         playbook=build_playbook(config.playbook, settings.tiers.ids, settings.risk.ids),
         lifecycle=learn_lifecycle(target, settings.lifecycle, settings.horizon_days),
+        lineage={"incumbent": None if incumbents is None else incumbents.told()},
     )
-    return LearnedPolicy(
-        policy, bare, {"tiers": _told(learned, settings.tiers), "risk": _told_risk(risk)}
-    )
+    summary = {"tiers": _told(learned, settings.tiers), "risk": _told_risk(risk)}
+    flags = () if learned is None else tuple(f"{one.code}: {one.detail}" for one in learned.flags)
+    return LearnedPolicy(policy, bare, summary, flags)
 
 
 def without_level(model: Model, level: Level) -> tuple[Model, LevelCorrection]:
@@ -101,20 +113,26 @@ def assignment_rules(settings: AssignmentSettings) -> AssignmentRules:
     )
 
 
-def _learn_scheme(config: Config, backtest: Backtest, net_value: Array) -> LearnedTiers | None:
+def _learn_scheme(
+    config: Config, backtest: Backtest, net_value: Array, incumbents: Incumbents | None
+) -> LearnedTiers | None:
     """Learn the tiers; None where the settings fix their shares."""
     settings = config.training.tiers
     if settings.method != "learned":
         return None
     score = backtest.predictions[backtest.winner].value
-    return learn_tiers(backtest.cohort.customer_ids, score, net_value, settings)
+    near = None if incumbents is None else incumbents.tiers
+    return learn_tiers(backtest.cohort.customer_ids, score, net_value, settings, near)
 
 
-def _learn_levels(config: Config, backtest: Backtest, net_value: Array) -> LearnedRisk:
+def _learn_levels(
+    config: Config, backtest: Backtest, net_value: Array, incumbents: Incumbents | None
+) -> LearnedRisk:
     p_churn = 1.0 - backtest.predictions[backtest.winner].p_active
     settings = config.training
     ids = backtest.cohort.customer_ids
-    return learn_risk(ids, p_churn, net_value, settings.risk, settings.tiers)
+    near = incumbents.risk if incumbents is not None and incumbents.risk.boundaries else None
+    return learn_risk(ids, p_churn, net_value, settings.risk, settings.tiers, near)
 
 
 def _tiers(

@@ -136,8 +136,8 @@ class TierPolicy:
         return TierBoundaries(tuple(level.boundary_below for level in self.risk[1:]))
 
 
-def shares_at_or_above(tiers: tuple[Tier, ...]) -> tuple[float, ...]:
-    """Return the cumulative share at or above each tier but the bottom one.
+def shares_at_or_above(tiers: tuple[Tier, ...] | tuple[RiskLevel, ...]) -> tuple[float, ...]:
+    """Return the cumulative share at or above each tier, or level of churn, but the bottom one.
 
     >>> name = {"zh": "", "en": ""}
     >>> shares_at_or_above((Tier("a", name, -np.inf, 0.75), Tier("b", name, 9.0, 0.25)))

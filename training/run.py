@@ -17,6 +17,7 @@ from training.cohort import CohortSource
 from training.freeze import freeze_reference
 from training.golden import golden_sample
 from training.groups import audit_groups
+from training.incumbents import read_incumbents
 from training.judge.fairness import GroupFigures, decide_fairness
 from training.learn.baselines import fit_baselines
 from training.learn.fit import Lesson, fit_blend, gather
@@ -80,6 +81,8 @@ def train(
         If the data cannot carry the cutoff or the horizon.
     NoSkillError
         If no model ranks the backtest cohort better than chance.
+    ReleaseError
+        If the champion, whose schemes the new ones stay near, is damaged.
     """
     settings, tables = config.training, source.tables
     target = choose_target(tables, cutoff, settings.horizon_days)
@@ -92,7 +95,15 @@ def train(
     lesson = gather(plan, source, settings, tell)
     tell(f"final model for {target.cutoff}: {backtest.winner}", FIT_WEIGHT)
     model = _fit_winner(backtest.winner, lesson, config)
-    learned = learn_policy(config, backtest, model, lesson.level, lesson.target.features)
+    lineage = describe_lineage(tables.digest, config)
+    incumbents = read_incumbents(
+        state / RELEASES, tables.source, target.cutoff, target.horizon_days, lineage
+    )
+    learned = learn_policy(
+        config, backtest, model, lesson.level, lesson.target.features, incumbents
+    )
+    for flag in learned.flags:
+        tell(f"look at the tiers: {flag}", 0.0)
     features = lesson.target.features.select(learned.model.columns)
     outlook = learn_outlook(
         backtest,
@@ -121,7 +132,7 @@ def train(
         extra_columns=tuple(
             name for name in LIFECYCLE_COLUMNS if name not in learned.model.columns
         ),
-        lineage=describe_lineage(tables.digest, config)
+        lineage=lineage
         | _backtest_summary(backtest, lesson)
         | learned.summary
         | {

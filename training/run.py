@@ -140,7 +140,8 @@ def train(
             "fairness": {"n_groups": len(groups), "breaches": list(breaches)},
         },
     )
-    golden = features.values[golden_sample(release.score(features.values).expected_value)]
+    rows = lesson.target.features.select(release.columns).values
+    golden = rows[golden_sample(release.score(rows).expected_value)]
     tell("release, pictures and record", JUDGE_WEIGHT)
     reference = freeze_reference(release, lesson, source, settings)
     beside = {FILE: reference_bytes(reference)}

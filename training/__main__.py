@@ -21,7 +21,7 @@ from features.errors import EXIT_DONE, EXIT_WANTS_HUMAN, ConfigError, InputError
 from features.ingestion.source import read_source
 from features.progress import Progress
 from features.tables import Tables, read_tables
-from training.artifact import RELEASES
+from training.artifact import RELEASES, current_release
 from training.promote import Standing, decide_promotion
 
 if TYPE_CHECKING:
@@ -50,8 +50,9 @@ def run_train(given: Sequence[str]) -> int:
     if is_contract_source(arguments.source):
         return _train_contract(arguments, config)
     tables = read_tables(arguments.state / "tables" / read_source(arguments.source).name)
+    from training.card import knowledge_points, read_facts
     from training.cohort import CohortSource
-    from training.record import record_training
+    from training.record import REPORTS, record_training
     from training.registry import Registry
     from training.report import tier_table
     from training.run import train
@@ -59,8 +60,12 @@ def run_train(given: Sequence[str]) -> int:
     _tell_of_sentiment(tables, config)
     source = CohortSource(tables, arguments.state, config.features)
     result = train(source, config, arguments.cutoff, arguments.state, Progress(time.monotonic))
-    version = record_training(result, config, Registry(arguments.state), arguments.state)
+    version = record_training(
+        result, config, Registry(arguments.state), arguments.state, datetime.now(UTC).date()
+    )
     print(tier_table(result.release, config.lang))
+    facts = read_facts(arguments.state / REPORTS / result.release.digest[:12])
+    print("\n".join(knowledge_points(facts, config.lang)))
     print(f"release {result.release.digest[:12]} is version {version.number}")
     return EXIT_DONE
 
@@ -323,6 +328,27 @@ def run_in_force(given: Sequence[str]) -> int:
             "check the id, with its leading zeros",
         )
     print(f"{found.tier} since {found.since} ({found.reason}; published for {found.published})")
+    return EXIT_DONE
+
+
+@JOBS.add("card")
+def run_card(given: Sequence[str]) -> int:
+    """Print the model card of a release as of today, and write its pages with its age."""
+    parser = JOBS.parser("card")
+    parser.add_argument("--today", type=date.fromisoformat, help="day of reading; default: today")
+    parser.add_argument("--release", help="digest or its first digits; default: what is served")
+    arguments = parser.parse_args(given)
+    config = read_config(arguments.config)
+    from training.card import as_markdown, card_sections, read_facts, write_cards
+    from training.record import REPORTS
+
+    digest = arguments.release or current_release(arguments.state / RELEASES).name
+    folder = arguments.state / REPORTS / digest[:12]
+    facts = read_facts(folder)
+    today = arguments.today or datetime.now(UTC).date()
+    print(as_markdown(card_sections(facts, config.lang, today)), end="")
+    for path in write_cards(facts, folder, today):
+        print(f"wrote {path}", file=sys.stderr)
     return EXIT_DONE
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy as np
 from features.config import Config
 from training.backtest import LEARNED, Backtest
 from training.backtest_store import write_backtest
+from training.card import build_facts, write_cards
 from training.judge.fairness import worst_gaps
 from training.judge.pictures import calibration_curve, decile_bars, gain_curve, value_by_rank
 from training.models.matrix import Array
@@ -21,7 +23,7 @@ REPORTS = "reports"
 
 
 def record_training(
-    result: TrainingResult, config: Config, registry: Registry, state: Path
+    result: TrainingResult, config: Config, registry: Registry, state: Path, trained_on: date
 ) -> Version:
     """Log one parent run with a nested run a model, and register the release.
 
@@ -34,7 +36,9 @@ def record_training(
     registry : Registry
         Where to.
     state : Path
-        Pictures and tables are kept in ``state/reports/DIGEST`` too.
+        Pictures, tables and cards are kept in ``state/reports/DIGEST`` too.
+    trained_on : date
+        The day of the run, for its card.
 
     Returns
     -------
@@ -47,6 +51,7 @@ def record_training(
     for lang in ("en", "zh"):
         told = group_table(result.groups, release, lang) + "\n"
         (reports / f"groups_{lang}.txt").write_text(told, encoding="utf-8")
+    write_cards(build_facts(result, trained_on, config.training.seed), reports)
     with registry.run(f"train {release.source} {release.cutoff}") as run_id:
         for name, metrics in backtest.metrics.items():
             with registry.run(name, nested=True):

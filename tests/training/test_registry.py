@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -107,7 +108,7 @@ def test_a_training_is_recorded_with_a_run_a_model_figures_pictures_and_the_rele
     state = mlflow_state.parent / "recorded"
     (state / "releases").mkdir(parents=True)
     (state / "releases" / result.release.digest).symlink_to(small_world.release_folder)
-    version = record_training(result, config, registry, state)
+    version = record_training(result, config, registry, state, date(2026, 1, 2))
     backtest = result.backtest
     assert version.digest == result.release.digest
     assert float(version.tags["ngini"]) == backtest.metrics[backtest.winner]["ngini"]

@@ -3,6 +3,7 @@
 PYTHON ?= python3.11
 DATA ?= datasets/simulated_shop.toml
 UI_PORT ?= 5000
+DASHBOARD_PORT ?= 8000
 ARGS ?=
 
 VENV := .venv
@@ -28,7 +29,7 @@ endif
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup setup-torch sentiment-base demo serve ui check format test test-slow harden lock clean-state
+.PHONY: help setup setup-torch sentiment-base demo serve ui dashboard check format test test-slow harden lock clean-state
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z%-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
@@ -75,6 +76,11 @@ ui: setup ## open MLflow on loopback until Ctrl-C (UI_PORT=5000)
 	@MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false $(VENV)/bin/mlflow ui --host 127.0.0.1 \
 			--port $(UI_PORT) --workers 1 --backend-store-uri sqlite:///state/mlflow.db & \
 		pid=$$!; trap 'kill -TERM $$pid 2>/dev/null' INT TERM; wait $$pid || wait $$pid
+
+dashboard: setup ## draw what monitoring decided and serve it on loopback until Ctrl-C (DASHBOARD_PORT=8000)
+	@$(RUN) -m monitoring dashboard --source $(DATA)
+	@exec $(VENV)/bin/evidently ui --workspace state/monitoring/workspace --host 127.0.0.1 \
+			--port $(DASHBOARD_PORT)
 
 check: setup ## ruff, mypy and the direction of imports
 	$(VENV)/bin/ruff check .

@@ -57,6 +57,22 @@ def run_watch(arguments: Sequence[str]) -> int:
     return outcome.exit_code
 
 
+@JOBS.add("dashboard")
+def run_dashboard(arguments: Sequence[str]) -> int:
+    """Draw what was decided: an Evidently workspace, and pages of the newest window."""
+    parser = JOBS.parser("dashboard")
+    parser.add_argument("--source", type=Path, required=True, help="the source's TOML")
+    given = parser.parse_args(arguments)
+    from monitoring.draw import draw
+
+    config, source = read_config(given.config), read_source(given.source)
+    tables = read_tables(given.state / "tables" / source.name)
+    workspace, pages = draw(tables, config, given.state, Progress(time.monotonic))
+    for path in (workspace, *pages):
+        print(path)
+    return EXIT_DONE
+
+
 def happened_column(source: Source) -> str | None:
     """Return the raw order lines' column of the time."""
     for files in source.files:

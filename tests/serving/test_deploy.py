@@ -208,5 +208,5 @@ def test_units_can_be_read_and_run_commands_that_exist(unit: str):
     if unit.endswith(".service"):
         words = parser["Service"]["ExecStart"].split()
         assert words[1] == "-m"
-        assert words[2] in {"serving", "training"}
+        assert words[2] in {"serving", "training", "monitoring"}
         assert parser["Service"]["NoNewPrivileges"] == "true"

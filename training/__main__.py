@@ -352,6 +352,23 @@ def run_card(given: Sequence[str]) -> int:
     return EXIT_DONE
 
 
+@JOBS.add("report")
+def run_report(given: Sequence[str]) -> int:
+    """Write the tier report of the champion again, with what has been published since."""
+    parser = JOBS.parser("report")
+    parser.add_argument("--lang", choices=("en", "zh"), help="default: that of the settings")
+    arguments = parser.parse_args(given)
+    config = read_config(arguments.config)
+    from training.release import load_current
+    from training.tier_report.files import read_tier_report, write_page
+
+    release = load_current(arguments.state / RELEASES)
+    folder = arguments.state / "reports" / release.digest[:12]
+    report = read_tier_report(folder)
+    print(f"wrote {write_page(report, folder, arguments.lang or config.lang)}")
+    return EXIT_DONE
+
+
 @JOBS.add("tiers")
 def run_tiers(given: Sequence[str]) -> int:
     """Print the tier table of the champion."""

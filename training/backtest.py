@@ -86,7 +86,7 @@ def run_backtest(
     lesson = gather(plan_training(target, settings), source, settings, tell)
     tell(f"models for {target.cutoff}", FIT_WEIGHT)
     fitted = fit_blend(lesson, settings)
-    models: dict[str, Model] = {LEARNED: fitted.model, **fit_baselines(lesson)}
+    models: dict[str, Model] = {LEARNED: fitted.model, **fit_baselines(lesson, settings.scorecard)}
     predictions = {name: model.predict(lesson.target.features) for name, model in models.items()}
     tell(f"outcomes of {target.cutoff}", JUDGE_WEIGHT)
     cohort = source.labelled(lesson.target, source.tables.data_complete_before)

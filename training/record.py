@@ -18,8 +18,12 @@ from training.registry import Registry, Version
 from training.release import Release
 from training.report import comparison_table, group_table, tier_table
 from training.run import TrainingResult
+from training.tier_report.files import write_tier_report
+from training.tier_report.gather import gather_report
+from training.tiers.rival_table import rival_figures, rival_text
 
 REPORTS = "reports"
+RIVALS_FILE = "rivals.txt"
 
 
 def record_training(
@@ -52,13 +56,19 @@ def record_training(
         told = group_table(result.groups, release, lang) + "\n"
         (reports / f"groups_{lang}.txt").write_text(told, encoding="utf-8")
     write_cards(build_facts(result, trained_on, config.training.seed), reports)
+    report = gather_report(release, backtest, result.today, result.rivals, config.training.tiers)
+    write_tier_report(report, reports)
+    (reports / RIVALS_FILE).write_text(rival_text(result.rivals) + "\n", encoding="utf-8")
     with registry.run(f"train {release.source} {release.cutoff}") as run_id:
         for name, metrics in backtest.metrics.items():
             with registry.run(name, nested=True):
                 registry.log(metrics=metrics, tags={"model": name, "source": release.source})
         registry.log(
             parameters=_parameters(release, config),
-            metrics=_figures(backtest) | result.outlook.figures | worst_gaps(result.groups),
+            metrics=_figures(backtest)
+            | result.outlook.figures
+            | worst_gaps(result.groups)
+            | rival_figures(result.rivals),
             tags={"source": release.source, "winner": backtest.winner, "release": release.digest},
         )
         registry.log_folder(reports, "report")

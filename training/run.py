@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 
-from features.config import Config
+from features.config import Config, TierSettings
 from features.errors import InputError, NoSkillError
 from features.progress import Progress
 from features.snapshot import Snapshot
 from features.tables import Tables
 from training.artifact import RELEASES
 from training.backtest import FIT_WEIGHT, JUDGE_WEIGHT, LEARNED, Backtest, run_backtest
-from training.cohort import CohortSource
+from training.cohort import Cohort, CohortSource
 from training.freeze import freeze_reference
 from training.golden import golden_sample
 from training.groups import audit_groups
@@ -29,16 +29,35 @@ from training.outlook import Outlook, learn_outlook
 from training.reference import FILE, reference_bytes
 from training.release import Release, write_release
 from training.split import TrainingPlan, plan_training
+from training.tiers.rival_table import Rival, compare_rivals
 
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """A written release, the backtest that speaks for it, and what was learned beside."""
+    """A written release, the backtest that speaks for it, and what was learned beside.
+
+    Attributes
+    ----------
+    release : Release
+        As it was written.
+    backtest : Backtest
+        Whose cohort the tiers were learned on.
+    outlook : Outlook
+        Of the intervals.
+    groups : tuple of GroupFigures
+        How each group of customers is told.
+    today : Cohort
+        Everybody known at the release's cutoff.
+    rivals : tuple of Rival
+        Other ways of making tiers, the release's own first.
+    """
 
     release: Release
     backtest: Backtest
     outlook: Outlook
     groups: tuple[GroupFigures, ...]
+    today: Cohort
+    rivals: tuple[Rival, ...]
 
 
 def choose_target(tables: Tables, cutoff: date | None, horizon_days: int) -> Snapshot:
@@ -146,7 +165,8 @@ def train(
     reference = freeze_reference(release, lesson, source, settings)
     beside = {FILE: reference_bytes(reference)}
     written = write_release(release, golden, state / RELEASES, beside)
-    return TrainingResult(written, backtest, outlook, groups)
+    rivals = _rivals(written, backtest, settings.tiers)
+    return TrainingResult(written, backtest, outlook, groups, lesson.target, rivals)
 
 
 def check_skill(backtest: Backtest) -> None:
@@ -175,10 +195,24 @@ def _backtest_snapshot(plan: TrainingPlan) -> Snapshot:
     return plan.training_snapshot(newest)
 
 
+def _rivals(release: Release, backtest: Backtest, settings: TierSettings) -> tuple[Rival, ...]:
+    """Hold other ways of making tiers against the release's own."""
+    if backtest.cohort.net_value is None:
+        raise ValueError("the backtest cohort has no outcomes")
+    return compare_rivals(
+        backtest.cohort.customer_ids,
+        backtest.predictions[backtest.winner].value,
+        backtest.cohort.net_value,
+        {name: prediction.value for name, prediction in backtest.predictions.items()},
+        [tier.share for tier in release.tiers],
+        settings,
+    )
+
+
 def _fit_winner(winner: str, lesson: Lesson, config: Config) -> Model:
     if winner == LEARNED:
         return fit_blend(lesson, config.training).model
-    return fit_baselines(lesson)[winner]
+    return fit_baselines(lesson, config.training.scorecard)[winner]
 
 
 def _backtest_summary(backtest: Backtest, lesson: Lesson) -> dict[str, object]:

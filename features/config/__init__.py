@@ -13,6 +13,7 @@ from features.config.of_training import (
     AssignmentSettings,
     FairnessSettings,
     RiskSettings,
+    ScorecardSettings,
     TierSettings,
     TrainingSettings,
 )
@@ -32,6 +33,7 @@ __all__ = [
     "OwnColumns",
     "PlaybookRow",
     "RiskSettings",
+    "ScorecardSettings",
     "Section",
     "SentimentSettings",
     "ServingSettings",

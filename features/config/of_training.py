@@ -183,6 +183,26 @@ class AssignmentSettings(Section):
     overrides: str = Field("", description="CSV or TOML of tiers that people gave; empty for none")
 
 
+class ScorecardSettings(Section):
+    """``[training.scorecard]``: the weights of the RFM scorecard, a rival in every run."""
+
+    days_since_last_order: float = Field(
+        0.2, ge=0, le=1, description="weight of the quintile of recency"
+    )
+    n_order_days: float = Field(0.3, ge=0, le=1, description="weight of the quintile of frequency")
+    net_spend: float = Field(0.5, ge=0, le=1, description="weight of the quintile of money")
+
+    @model_validator(mode="after")
+    def _check_sum(self) -> Self:
+        total = self.days_since_last_order + self.n_order_days + self.net_spend
+        if abs(total - 1) > 1e-9:
+            raise WrongValue(
+                f"the weights of the scorecard add to {total:g}; expected 1",
+                f"评分卡权重之和为 {total:g}；应为 1",
+            )
+        return self
+
+
 class TrainingSettings(Section):
     """``[training]``: cohorts, models and the scheme."""
 
@@ -205,4 +225,5 @@ class TrainingSettings(Section):
     risk: RiskSettings = RiskSettings()
     lifecycle: LifecycleSettings = LifecycleSettings()
     fairness: FairnessSettings = FairnessSettings()
+    scorecard: ScorecardSettings = ScorecardSettings()
     assignment: AssignmentSettings = AssignmentSettings()

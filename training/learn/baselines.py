@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
+from features.config import ScorecardSettings
 from training.learn.fit import Lesson
 from training.models.formulas import FORMULAS, IN_CURRENCY, RFM_WEIGHTS, FormulaModel
 from training.models.matrix import Array, FeatureMatrix
@@ -13,7 +16,7 @@ SMALLEST_STEP = 1e-6  # of the mean value, so that knots rise strictly and the r
 QUINTILES = (0.2, 0.4, 0.6, 0.8)
 
 
-def fit_baselines(lesson: Lesson) -> dict[str, FormulaModel]:
+def fit_baselines(lesson: Lesson, scorecard: ScorecardSettings) -> dict[str, FormulaModel]:
     """Return every baseline for the target of a lesson, by name.
 
     A score without a currency (recency, weighted RFM, a constant) becomes a value through the
@@ -22,19 +25,21 @@ def fit_baselines(lesson: Lesson) -> dict[str, FormulaModel]:
     """
     plan = lesson.plan
     past = lesson.past
+    weights = scorecard.model_dump()
     baselines = {}
     for name in FORMULAS:
         edges = _quintile_edges(lesson.target.features)
-        model = FormulaModel(name, plan.target.horizon_days, past, edges)
+        model = FormulaModel(name, plan.target.horizon_days, past, edges, weights=weights)
         if name not in IN_CURRENCY:
             newest = lesson.cohorts[0].cohort
             per_horizon = plan.target.horizon_days / plan.training_horizon_days
             # edges belong to a cohort, so the knots are read with those of their own cohort
             own = FormulaModel(
-                name, plan.training_horizon_days, past, _quintile_edges(newest.features)
-            )
+                name, plan.training_horizon_days, past, _quintile_edges(newest.features),
+                weights=weights,
+            )  # fmt: skip
             knots = value_knots(own.score(newest.features), newest.value * per_horizon)
-            model = FormulaModel(name, plan.target.horizon_days, past, edges, *knots)
+            model = replace(model, score_knots=knots[0], value_knots=knots[1])
         baselines[name] = model
     return baselines
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -49,6 +49,8 @@ class FormulaModel:
         empty where the score is a value already.
     columns : tuple of str
         What it reads.
+    weights : dict of str to float
+        Of the quintiles, in ``weighted_rfm``.
     """
 
     name: str
@@ -58,6 +60,7 @@ class FormulaModel:
     score_knots: tuple[float, ...] = ()
     value_knots: tuple[float, ...] = ()
     columns: tuple[str, ...] = COLUMNS
+    weights: dict[str, float] = field(default_factory=lambda: dict(RFM_WEIGHTS))
 
     def score(self, features: FeatureMatrix) -> Array:
         """Return the formula itself, (n,): in currency, or a bare ranking."""
@@ -92,6 +95,7 @@ def formula_from(numbers: Mapping[str, Any]) -> FormulaModel:
         score_knots=tuple(numbers["score_knots"]),
         value_knots=tuple(numbers["value_knots"]),
         columns=tuple(numbers["columns"]),
+        weights=dict(numbers.get("weights", RFM_WEIGHTS)),
     )
 
 
@@ -114,9 +118,9 @@ def _recency(model: FormulaModel, features: FeatureMatrix) -> Array:
 
 
 def _weighted_rfm(model: FormulaModel, features: FeatureMatrix) -> Array:
-    """Quintiles .2 R + .3 F + .5 M, ties by past spend."""
+    """Weighted quintiles, .2 R + .3 F + .5 M by default, ties by past spend."""
     total = np.zeros(len(features))
-    for name, weight in RFM_WEIGHTS.items():
+    for name, weight in model.weights.items():
         quintile = np.searchsorted(model.edges[name], features[name], side="right")
         best_first = name == "days_since_last_order"
         total = total + weight * (5.0 - quintile if best_first else 1.0 + quintile)

@@ -359,12 +359,23 @@ def run_report(given: Sequence[str]) -> int:
     parser.add_argument("--lang", choices=("en", "zh"), help="default: that of the settings")
     arguments = parser.parse_args(given)
     config = read_config(arguments.config)
+    from training.assignment.history import read_newest
+    from training.assignment.run import Job, default_day, propose_day
     from training.release import load_current
     from training.tier_report.files import read_tier_report, write_page
+    from training.tier_report.published import with_assignments
 
     release = load_current(arguments.state / RELEASES)
     folder = arguments.state / "reports" / release.digest[:12]
     report = read_tier_report(folder)
+    newest = read_newest(arguments.state, release.source)
+    proposal = None
+    if newest is not None:
+        tables = read_tables(arguments.state / "tables" / release.source)
+        job = Job(release, tables, config, arguments.state)
+        day = default_day(job)
+        proposal = propose_day(job, day) if day > newest.day else None
+    report = with_assignments(report, newest, proposal)
     print(f"wrote {write_page(report, folder, arguments.lang or config.lang)}")
     return EXIT_DONE
 

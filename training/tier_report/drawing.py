@@ -146,7 +146,7 @@ def value_curve(
     )
     return (
         f'<svg viewBox="0 0 {width} {frame.height:.0f}" role="img" '
-        f'aria-label="{escape(words["title"])}" style="max-width:{width}px">{"".join(parts)}</svg>'
+        f'aria-label="{escape(words["title"])}" style="max-width:{1.25 * width:.0f}px">{"".join(parts)}</svg>'
     )
 
 

@@ -223,6 +223,23 @@ class NextMovesFacts:
 
 
 @dataclass(frozen=True)
+class LevelFacts:
+    """A level of churn, and how many customers of each tier have it today."""
+
+    id: str
+    label: dict[str, str]
+    counts: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class ActionFacts:
+    """An action of the playbook and its text, ``zh`` and ``en``."""
+
+    id: str
+    label: dict[str, str]
+
+
+@dataclass(frozen=True)
 class TierReport:
     """The whole report.
 
@@ -254,14 +271,12 @@ class TierReport:
         Customers today by state, in each tier bottom to top; empty without a rule.
     usual_gap_days : float or None
         The shop's.
-    risk : dict of str to tuple of int
-        Customers today by level of churn, in each tier; empty without levels.
-    risk_labels : dict
-        Of the levels, ``zh`` and ``en``.
+    risk : tuple of LevelFacts
+        Levels of churn, the lowest first; empty without levels.
     labels : dict
         Of every tier of the configuration, those merged away too, ``zh`` and ``en``.
-    playbook : dict
-        Texts by id, ``zh`` and ``en``.
+    playbook : tuple of ActionFacts
+        In the order of the playbook.
     migration : MigrationFacts or None
         None where too few customers are known at both dates.
     next_moves : NextMovesFacts or None
@@ -287,10 +302,9 @@ class TierReport:
     models: tuple[ModelFacts, ...] = ()
     lifecycle: dict[str, tuple[int, ...]] = field(default_factory=dict)
     usual_gap_days: float | None = None
-    risk: dict[str, tuple[int, ...]] = field(default_factory=dict)
-    risk_labels: dict[str, dict[str, str]] = field(default_factory=dict)
+    risk: tuple[LevelFacts, ...] = ()
     labels: dict[str, dict[str, str]] = field(default_factory=dict)
-    playbook: dict[str, dict[str, str]] = field(default_factory=dict)
+    playbook: tuple[ActionFacts, ...] = ()
     migration: MigrationFacts | None = None
     next_moves: NextMovesFacts | None = None
 
@@ -333,7 +347,10 @@ def report_from(told: Mapping[str, Any]) -> TierReport:
             ),
             "models": tuple(ModelFacts(**one) for one in told["models"]),
             "lifecycle": {state: tuple(n) for state, n in told["lifecycle"].items()},
-            "risk": {level: tuple(n) for level, n in told["risk"].items()},
+            "risk": tuple(
+                LevelFacts(one["id"], one["label"], tuple(one["counts"])) for one in told["risk"]
+            ),
+            "playbook": tuple(ActionFacts(**one) for one in told["playbook"]),
             "migration": None if migration is None else migration_from(migration),
             "next_moves": None if moves is None else _moves_from(moves),
         }

@@ -16,8 +16,10 @@ from training.models.matrix import Array, FeatureMatrix
 from training.release import Release
 from training.scores import Scores
 from training.tier_report.facts import (
+    ActionFacts,
     CertificationFacts,
     CurveFacts,
+    LevelFacts,
     MergeFacts,
     MigrationFacts,
     ModelFacts,
@@ -269,13 +271,16 @@ def _standing(release: Release, member: IntArray, scores: Scores) -> dict[str, A
         return tuple(counted.tolist())
 
     policy = release.policy
-    told: dict[str, Any] = {"playbook": policy.playbook.labels}
+    labels = policy.playbook.labels
+    told: dict[str, Any] = {"playbook": tuple(ActionFacts(*pair) for pair in labels.items())}
     if policy.lifecycle is not None:
         state = np.asarray(scores.lifecycle)
         told["lifecycle"] = {name: by_tier(state == k) for k, name in enumerate(LIFECYCLE)}
         told["usual_gap_days"] = policy.lifecycle.usual_gap_days
     if len(policy.risk) > 1:
         level = np.asarray(scores.risk)
-        told["risk"] = {one.id: by_tier(level == k) for k, one in enumerate(policy.risk)}
-        told["risk_labels"] = {one.id: dict(one.label) for one in policy.risk}
+        told["risk"] = tuple(
+            LevelFacts(one.id, dict(one.label), by_tier(level == k))
+            for k, one in enumerate(policy.risk)
+        )
     return told

@@ -67,7 +67,7 @@ class Numerals:
             if abs(amount) >= size:
                 divisor = 1e3 if unit == "k" else size
                 return f"{self._sign}{amount / divisor:,.3g}{unit}"
-        return f"{self._sign}{amount:,.4g}"
+        return f"{self._sign}{amount:,.0f}" if amount >= 100 else f"{self._sign}{amount:,.3g}"
 
     def count(self, number: float) -> str:
         """Return a whole number."""

@@ -23,7 +23,7 @@ from training.tier_report.sections import (
 from training.tier_report.table import Cell, cards
 from training.tier_report.words import say
 
-WIDE, NARROW = 860, 360
+WIDE, NARROW = 700, 360
 
 
 def tier_page(report: TierReport, lang: str) -> str:

@@ -178,14 +178,14 @@ def lifecycle_section(
         named = [(name_of("state", one, lang), report.lifecycle[one]) for one in states]
         parts += [_paragraph(note), table("", named)]
     if report.risk:
-        named = [(report.risk_labels[one][lang], n) for one, n in report.risk.items()]
+        named = [(one.label[lang], one.counts) for one in report.risk]
         parts += [f"<h3>{escape(tell('risk'))}</h3>", table("", list(reversed(named)))]
     if parts:
         parts.append(_paragraph(tell("small_columns"), "note"))
     if report.playbook:
         rows = "".join(
-            f"<dt>{escape(one)}</dt><dd>{escape(label[lang])}</dd>"
-            for one, label in report.playbook.items()
+            f"<dt>{escape(one.id)}</dt><dd>{escape(one.label[lang])}</dd>"
+            for one in report.playbook
         )
         parts += [
             f"<h3>{escape(tell('playbook'))}</h3>",
@@ -210,7 +210,7 @@ def rivals_section(report: TierReport, lang: str, numerals: Numerals) -> str:
             Cell(numerals.percent(one.eta_squared, 1)),
             Cell(numerals.percent(one.top_revenue_share, 1)),
             Cell(tell("n_of", n=one.n_certified, all=len(one.shares) - 1)),
-            Cell(" / ".join(numerals.percent(share) for share in reversed(one.shares))),
+            Cell(" / ".join(map(numerals.percent, reversed(one.shares))), is_tight=True),
             Cell(
                 tell("out_of", points=numerals.plain(one.breach_points, 1))
                 if one.breach_points > 0

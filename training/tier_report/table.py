@@ -17,18 +17,18 @@ class Cell:
         What it says, and what stands below it in small print; both are escaped.
     dot : str
         Colour of a dot before it, for none empty.
-    is_words : bool
-        Whether it is a sentence rather than a number.
+    is_tight : bool
+        Whether it is kept on one line.
     """
 
     text: str
     small: str = ""
     dot: str = ""
-    is_words: bool = False
+    is_tight: bool = False
 
     def html(self, label: str, first: bool) -> str:
         """Return the cell; the first of a row is its name."""
-        kind = ' class="name"' if first else ' class="words"' if self.is_words else ""
+        kind = ' class="name"' if first else ' class="tight"' if self.is_tight else ""
         dot = f'<i class="dot" style="background:{self.dot}"></i>' if self.dot else ""
         small = f"<small>{escape(self.small)}</small>" if self.small else ""
         # one element holds text and small print, so that a card keeps them together

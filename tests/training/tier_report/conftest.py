@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 
 from training.tier_report.facts import (
+    ActionFacts,
     CertificationFacts,
     CurveFacts,
+    LevelFacts,
     MergeFacts,
     MigrationFacts,
     ModelFacts,
@@ -77,10 +79,12 @@ def report() -> TierReport:
             "dormant": (20, 3, 0), "lost": (10, 1, 0), "won_back": (0, 0, 0),
         },
         usual_gap_days=56.3,
-        risk={"low": (10, 20, 2), "high": (65, 8, 0)},
-        risk_labels={"low": {"zh": "低风险", "en": "Low risk"}, "high": {"zh": "高风险", "en": "High risk"}},
+        risk=(
+            LevelFacts("low", {"zh": "低风险", "en": "Low risk"}, (10, 20, 2)),
+            LevelFacts("high", {"zh": "高风险", "en": "High risk"}, (65, 8, 0)),
+        ),
         labels=labels,
-        playbook={"call": {"zh": "致电", "en": "Call"}},
+        playbook=(ActionFacts("call", {"zh": "致电", "en": "Call"}),),
         migration=MigrationFacts(
             "backtest", "2010-12-15", "2011-06-13", ("regular", "gold", "diamond"),
             ((60, 9, 0), (7, 18, 1), (0, 1, 1)), 13, {"behaviour": 12, "model": 4, "boundary": 2},

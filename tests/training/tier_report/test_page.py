@@ -142,8 +142,8 @@ def test_one_tier_nobody_moved_nothing_compared_is_said_in_words(report: TierRep
         rivals=(),
         models=(),
         lifecycle={},
-        risk={},
-        playbook={},
+        risk=(),
+        playbook=(),
         migration=None,
         next_moves=None,
     )

@@ -63,8 +63,6 @@ class Browser:
         """Show a page on a screen of a width; return what was asked for beside it."""
         screen = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600}
         self._tell("/goog/cdp/execute", cmd="Emulation.setDeviceMetricsOverride", params=screen)
-        self._tell("/url", url=page.as_uri())  # a first page of its kind forgets the screen
-        self._tell("/goog/cdp/execute", cmd="Emulation.setDeviceMetricsOverride", params=screen)
         self._tell("/se/log", type="performance")  # what came before
         self._tell("/url", url=page.as_uri())
         asked = []
@@ -122,7 +120,7 @@ def test_the_page_fits_its_screen_and_asks_for_nothing(
     write_tier_report(report, tmp_path)
     assert browser.open(tmp_path / f"tiers_{lang}.html", width) == []
     seen = browser.measure()
-    assert seen["inner"] == width
+    assert seen["inner"] == width  # a page that runs over widens a phone's view of it
     assert seen["scroll"] <= width
     assert seen["wide"] == []
     assert seen["small"] == []

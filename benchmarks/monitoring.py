@@ -7,6 +7,7 @@ learned from the windows that are judged.
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import sys
@@ -68,8 +69,11 @@ def main(arguments: list[str]) -> int:
     _tell("shifts and outliers")
     figures["critical_shift"] = find_shifts(shops[0], config.training.seed)
     figures["one_outlier"] = count_changed_verdicts(shops[0], config.training.seed)
+    for name in ("scenarios", "cpu", "false_triggers", "critical_shift", "one_outlier"):
+        _tell(f"{name}: {json.dumps(figures[name])}")
     _tell("the gate")
     figures["gate"] = figures_of_gate(shops[0], worlds[0], config.training.seed)
+    _tell(f"gate: {json.dumps(figures['gate'])}")
     figures["incidents"] = {}
     for name in INCIDENTS:
         _tell(f"incident {name}")
@@ -78,6 +82,7 @@ def main(arguments: list[str]) -> int:
     if os.environ.get("TIERWISE_DATA"):
         _tell(REAL)
         figures[REAL] = figures_of_real(config)
+    _tell(json.dumps(figures["incidents"], indent=1))
     write_benchmark("monitoring", figures, config.training.seed, DEFAULT_STATE)
     shutil.rmtree(work, ignore_errors=True)
     return 0

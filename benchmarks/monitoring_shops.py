@@ -161,13 +161,13 @@ def count_false_triggers(shops: Sequence[Shop], n_windows: int) -> dict[str, Any
 def play_incident(shop: Shop, folder: Path, name: str, seed: int) -> dict[str, Any]:
     """Play one incident into a shop whose release was made before it; stop at the first act.
 
-    Data faults are looked for every day, changes of behaviour every week until the data ends.
+    Data faults are looked for every day, changes of behaviour every fortnight until the data ends.
     """
     _, tables = write_simulated(folder, seed, (INCIDENTS[name],))
     struck = Shop(tables, folder, shop.config, shop.release, shop.reference, "happened_at")
-    step, n_days = (1, 14) if name in DATA_FAULTS else (7, (END - STRUCK_AT).days)
+    step, n_days = (1, 14) if name in DATA_FAULTS else (14, (END - STRUCK_AT).days)
     memory = Memory()
-    for passed in range(1, n_days + 1, step):
+    for passed in range(step, n_days + 1, step):
         as_of = STRUCK_AT + timedelta(days=passed)
         _, rows = struck.window(as_of)
         verdict = struck.look(score_window(struck.release, rows, as_of), step, memory)

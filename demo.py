@@ -247,6 +247,16 @@ def find_simulated_folder(source: Path) -> Path | None:
     return folder.relative_to(ROOT) if folder.is_relative_to(ROOT) else folder
 
 
+def has_sentiment(source: Path, state: Path) -> bool:
+    """Tell whether the source has reviews and there is a model to score them with."""
+    try:
+        told = tomllib.loads(source.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    has_reviews = any(file.get("table") == "reviews" for file in told.get("files", ()))
+    return has_reviews and (state / "sentiment" / "base" / "manifest.json").is_file()
+
+
 def build_steps(source: Path, state: Path, customers: int | None) -> list[Step]:
     """Return the steps of the demo on one source; the simulated shop is simulated first."""
     in_state = () if state == DEFAULT_STATE else ("--state", str(state))
@@ -260,6 +270,10 @@ def build_steps(source: Path, state: Path, customers: int | None) -> list[Step]:
         ("serve the release, ask for one customer", partial(serve_one_answer, state)),
         ("the tiers", run("training", "tiers", *in_state)),
     ]
+    if has_sentiment(source, state):
+        steps.insert(
+            1, ("score what customers wrote", run("features", "sentiment", *in_state, *read))
+        )
     folder = find_simulated_folder(source)
     if folder is not None:
         size = () if customers is None else ("--customers", str(customers))

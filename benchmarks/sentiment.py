@@ -36,6 +36,9 @@ from training.sentiment.base import HUGGING_FACE, build_base
 from training.sentiment.default import REVIEW_SETS, LabelledReview, read_review_set
 from training.sentiment.export import LANGUAGES, read_probes
 from training.sentiment.fit import (
+    CONSTANT,
+    FROZEN,
+    TUNED_NAME,
     WORDS,
     Verdicts,
     choose_voices,
@@ -48,11 +51,9 @@ from training.sentiment.graph import write_bert_graph
 
 SEED = 0
 TEST_PARTS, VALIDATION_PART = (0, 1), 2
-MOST = {"train": 6_000, "validation": 2_500, "test": 5_000}
+MOST = {"train": 12_000, "validation": 2_500, "test": 5_000}
 """Texts of a part that go through the transformer: the first in order of their sha256."""
-FROZEN, TUNED_NAME, CONSTANT, DEFAULT, CHAMPION = (
-    "frozen", "fine_tuned", "constant", "default_head", "champion",
-)  # fmt: skip
+DEFAULT, CHAMPION = "default_head", "champion"
 SHOWN = ("accuracy", "macro_f1", "auc", "brier")
 N_TIMED, N_ROUNDS = 200, 3
 MOST_TUNED = 2_500

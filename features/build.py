@@ -19,7 +19,7 @@ from features.errors import InputError
 from features.grains import EVENT_TABLES, express_features
 from features.known import known_rows, read_told
 from features.own import add_own_columns
-from features.sentiment.scores import SCORES, choose_scores, has_scores
+from features.sentiment.scores import REVIEW_SCORES, SCORES, choose_scores, has_scores
 from features.snapshot import Snapshot
 from features.tables import SCHEMAS, Tables
 
@@ -63,8 +63,10 @@ def build_features(
         that a sum can hold, or a file of own columns cannot be used.
     """
     parts = {name: [str(part) for part in tables.parts(name)] for name in EVENT_TABLES}
-    if settings.sentiment.enabled and has_scores(tables):
-        parts[SCORES] = [str(choose_scores(tables, snapshot.cutoff))]
+    is_scored = settings.sentiment.enabled and has_scores(tables)
+    scores = choose_scores(tables, snapshot.cutoff) if is_scored else None
+    if scores is not None:
+        parts[SCORES] = [str(scores)]
     if not parts["order_lines"]:
         raise InputError(
             f"no order lines in {tables.folder}; expected at least one part",
@@ -72,6 +74,8 @@ def build_features(
         )
     with _engine(settings) as engine:
         read = {name: engine.read_parquet(paths) for name, paths in parts.items() if paths}
+        if is_scored and scores is None:  # its heads are all younger than the cutoff
+            read[SCORES] = ibis.memtable(REVIEW_SCORES.empty_table())
         if tables.value_column != "amount":
             lines = read["order_lines"]
             read["order_lines"] = lines.mutate(value=lines[tables.value_column])

@@ -63,10 +63,24 @@ def test_steps_after_a_failing_one_are_not_played():
     assert done == []
 
 
-def test_only_the_simulated_shop_is_simulated():
-    titles = [title for title, _ in demo.build_steps(demo.SIMULATED, Path("state"), None)]
+def test_only_the_simulated_shop_is_simulated(tmp_path: Path):
+    titles = [title for title, _ in demo.build_steps(demo.SIMULATED, tmp_path, None)]
     others = [title for title, _ in demo.build_steps(Path("datasets/cdnow.toml"), Path("s"), None)]
     assert titles == ["simulate a shop", *others]
+
+
+def test_reviews_are_scored_where_there_are_some_and_a_model(tmp_path: Path):
+    model = tmp_path / "sentiment" / "base" / "manifest.json"
+    model.parent.mkdir(parents=True)
+    model.touch()
+    titles = [title for title, _ in demo.build_steps(demo.SIMULATED, tmp_path, None)]
+    assert titles[1:4] == [
+        "ingest: raw files to validated tables",
+        "score what customers wrote",
+        "train: features, models, baselines, tiers",
+    ]
+    others = [title for title, _ in demo.build_steps(Path("datasets/cdnow.toml"), tmp_path, None)]
+    assert "score what customers wrote" not in others
 
 
 @pytest.mark.parametrize(

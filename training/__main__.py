@@ -406,6 +406,35 @@ def run_sentiment_base(given: Sequence[str]) -> int:
     return EXIT_DONE
 
 
+@JOBS.add("sentiment-head")
+def run_sentiment_head(given: Sequence[str]) -> int:
+    """Learn a head from the stars of a shop's own reviews that were known before a day."""
+    parser = JOBS.parser("sentiment-head")
+    parser.add_argument("--source", type=Path, required=True, help="TOML of the data source")
+    parser.add_argument(
+        "--known-before",
+        type=date.fromisoformat,
+        help="day from which the head is used; default: the oldest cutoff that training looks at",
+    )
+    arguments = parser.parse_args(given)
+    config = read_config(arguments.config)
+    tables = read_tables(arguments.state / "tables" / read_source(arguments.source).name)
+    from training.registry import Registry
+    from training.sentiment.own import EVERY_LANGUAGE, learn_own_head, oldest_cutoff
+    from training.sentiment.record import record_head
+
+    day = arguments.known_before or oldest_cutoff(tables, config.training)
+    workers, seed = config.features.sentiment.workers, config.training.seed
+    own = learn_own_head(tables, arguments.state, day, workers, seed, Progress(time.monotonic))
+    record_head(own, tables.source, Registry(arguments.state))
+    for name, measured in own.measured.items():
+        told = measured[EVERY_LANGUAGE]
+        print(f"  {name:12} AUC {told['auc']:.4f}  macro-F1 {told['macro_f1']:.4f}")
+    print(f"{own.folder}: from {own.n_verdicts:,} verdicts before {day}")
+    print(f"score with it: python -m features sentiment --source {arguments.source}")
+    return EXIT_DONE
+
+
 @JOBS.add("sentiment-default-head")
 def run_sentiment_default_head(given: Sequence[str]) -> int:
     """Make the head that comes with the house again (needs TIERWISE_DATA)."""

@@ -85,7 +85,7 @@ def read_notes(path: Path) -> Notes:
 
 
 def choose_scores(tables: Tables, cutoff: date) -> Path | None:
-    """Return the table of scores that may be seen at a cutoff; None if the job has not run.
+    """Return the table of scores that may be seen at a cutoff, None if there is none.
 
     By the newest of the shop's own heads that was learned from nothing known at or after the
     cutoff; by the default head where there is no such head.
@@ -99,7 +99,13 @@ def choose_scores(tables: Tables, cutoff: date) -> Path | None:
 
 def has_scores(tables: Tables) -> bool:
     """Tell whether the reviews of a source were scored at all, so that its features have columns."""
-    return scores_file(tables.state, tables.source, None).is_file()
+    return _any_scores(tables) is not None
+
+
+def _any_scores(tables: Tables) -> Path | None:
+    """Return the newest table of scores, whichever head made it."""
+    found = sorted(scores_folder(tables.state, tables.source).glob("*.parquet"))
+    return found[-1] if found else None
 
 
 def scores_digest(tables: Tables, cutoff: date) -> str | None:
@@ -116,9 +122,9 @@ def describe_scores(tables: Tables, *, enabled: bool) -> str:
     if not enabled or not tables.parts("reviews"):
         return ""
     job = RUN_THE_JOB.format(source=tables.source)
-    if not has_scores(tables):
+    scored = _any_scores(tables)
+    if scored is None:
         return f"reviews without sentiment: not scored yet, so no sentiment features; {job}"
-    notes = read_notes(scores_file(tables.state, tables.source, None))
-    if notes.tables != tables.digest:
+    if read_notes(scored).tables != tables.digest:
         return f"sentiment of an earlier ingestion: newer reviews are not scored yet; {job}"
     return ""

@@ -139,6 +139,14 @@ def test_a_cutoff_sees_the_newest_head_that_knew_nothing_after_it(
     assert path.stem == chosen
 
 
+def test_before_the_first_own_head_sentiment_is_unknown_where_there_is_no_other(tables: Tables):
+    path = scores_file(tables.state, tables.source, date(2024, 3, 2))
+    write_scores(path, rows_of(SCORES), NOTES)
+    found = build_features(tables, SNAPSHOT, FeatureSettings())
+    assert tuple(found.columns[1:]) == (*COLUMNS, *SENTIMENT_COLUMNS)
+    assert found[list(SENTIMENT_COLUMNS[1:])].isna().all(axis=None)
+
+
 def test_a_run_is_told_of_reviews_that_were_not_scored(scored: Tables):
     assert describe_scores(scored, enabled=True) == ""  # it has no reviews at all
     part = scored.folder / "reviews" / "part.parquet"

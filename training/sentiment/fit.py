@@ -28,10 +28,12 @@ Verdicts = NDArray[np.bool_]
 
 LINE_SPREAD = 0.003
 """Inverse strength (C) of the line's regularisation, on vectors scaled to unit spread."""
-WORDS_SPREAD = 4.0
+WORDS_SPREAD = 20.0
+EVEN_SHARE = 0.3
+"""Weight of a sequence that says nothing, beside |log odds| of one that does."""
 FEWEST_TEXTS = 2
 """Texts that a sequence must stand in; rarer ones would fill a text's length and say nothing."""
-CONSTANT, WORDS = "constant", "tfidf"
+CONSTANT, WORDS, FROZEN, TUNED_NAME = "constant", "tfidf", "frozen", "fine_tuned"
 FEWEST_TO_CALIBRATE = 60
 """Verdicts of a language, a sixth of them of the rarer kind, to give it a voice of its own."""
 FEWEST_OF_A_KIND = 10
@@ -53,12 +55,21 @@ def fit_line(vectors: Vectors, positive: Verdicts, model: str, spread: float = L
 
 
 def fit_words(texts: Sequence[str], positive: Verdicts) -> Words:
-    """Fit TF-IDF of hashed letter sequences with a logistic regression."""
+    """Fit TF-IDF of hashed letter sequences with a logistic regression.
+
+    A sequence also counts by how unevenly it stands in texts of either kind: the log-count ratio
+    of Wang and Manning (2012).
+    """
     from sklearn.linear_model import LogisticRegression
 
     counts = count_letters(texts)
-    n_with = np.bincount(counts.indices, minlength=counts.shape[1])
+    n_buckets = counts.shape[1]
+    n_good = np.bincount(counts[positive].indices, minlength=n_buckets)
+    n_bad = np.bincount(counts[~positive].indices, minlength=n_buckets)
+    n_with = n_good + n_bad
     rarity = np.log((1 + len(texts)) / (1 + n_with)) + 1
+    odds = (1 + n_good) / (n_buckets + n_good.sum()) * (n_buckets + n_bad.sum()) / (1 + n_bad)
+    rarity = rarity * (EVEN_SHARE + np.abs(np.log(odds)))
     rarity = np.where(n_with < FEWEST_TEXTS, 0, rarity).astype(np.float32)
     fitted = LogisticRegression(C=WORDS_SPREAD, max_iter=300, tol=1e-4).fit(
         weigh(counts, rarity), positive

@@ -380,6 +380,41 @@ def run_report(given: Sequence[str]) -> int:
     return EXIT_DONE
 
 
+@JOBS.add("replay")
+def run_replay(given: Sequence[str]) -> int:
+    """Give the answers of a segment of the prediction log again; tell those whose bits differ."""
+    parser = JOBS.parser("replay")
+    parser.add_argument("--segment", type=Path, required=True, help="Parquet of state/predictions")
+    parser.add_argument("--row", type=int, help="one row alone, from 0; default: every row")
+    arguments = parser.parse_args(given)
+    config = read_config(arguments.config)
+    import json
+
+    from training.replay_answer import find_release, kept_rows, read_segment, replay_answer
+
+    logged = read_segment(arguments.segment, arguments.row)
+    rows, releases = kept_rows(arguments.state, config.features), {}
+    n_different = 0
+    for number, row in logged:
+        name = str(row["release"])
+        if name not in releases:
+            releases[name] = find_release(arguments.state, name)
+        replayed = replay_answer(row, releases[name], arguments.state, rows)
+        if arguments.row is not None:
+            print(json.dumps(replayed.again, ensure_ascii=False))
+        if replayed.differences:
+            n_different += 1
+            told = (
+                f"{k} {replayed.logged[k]!r} is now {replayed.again[k]!r}"
+                for k in replayed.differences
+            )
+            print(f"row {number}: {'; '.join(told)}")
+    print(
+        f"{len(logged) - n_different} of {len(logged)} answers come out as they were, bit for bit"
+    )
+    return EXIT_WANTS_HUMAN if n_different else EXIT_DONE
+
+
 @JOBS.add("tiers")
 def run_tiers(given: Sequence[str]) -> int:
     """Print the tier table of the champion."""

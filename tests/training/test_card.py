@@ -76,12 +76,14 @@ def test_a_card_of_a_real_run_tells_what_the_run_found(facts: dict[str, Any], la
     assert "{" not in text
 
 
-def test_every_metric_stands_with_its_bootstrap_error(facts: dict[str, Any]):
+def test_every_metric_stands_with_its_bootstrap_interval(facts: dict[str, Any]):
     for name, of in facts["metrics"].items():
-        assert of["standard_error"] > 0, name
+        assert of["low95"] < of["high95"], name
+    assert facts["metrics"]["auc_active"]["high95"] < 1
     (figures,) = [s for s in card_sections(facts, "en").sections if s.title == "Figures"]
-    value, error = (facts["metrics"]["ngini"][k] for k in ("value", "standard_error"))
-    interval = f"{value - 1.96 * error:.3f} ... {value + 1.96 * error:.3f}"
+    value, low, high = (facts["metrics"]["ngini"][k] for k in ("value", "low95", "high95"))
+    assert low < value < high
+    interval = f"{low:.3f} ... {high:.3f}"
     assert figures.rows[1] == ("ngini", f"{value:.3f}", interval, TEXTS["en"]["metric_ngini"])
 
 
@@ -180,3 +182,27 @@ def test_a_release_without_facts_is_refused(tmp_path: Path):
     (tmp_path / "card.json").write_text("{", encoding="utf-8")
     with pytest.raises(InputError, match="is not JSON"):
         read_facts(tmp_path)
+
+
+# ---- what the run learned beside ---------------------------------------------------------------
+
+
+def test_a_run_tells_how_its_intervals_held_one_cohort_later(small_world: Any):
+    result = small_world.result
+    figures = result.outlook.figures
+    assert result.outlook.reason is None
+    assert 0.8 < figures["interval_coverage"] < 0.98
+    assert figures["tier_probability_ece"] < 0.1
+    assert result.release.spread == result.outlook.spread
+    assert result.release.lineage["outlook"]["held"] == figures
+    assert len(result.release.borderline_factors) == len(result.release.tiers) - 1
+    assert all(1.05 <= factor <= 2 for factor in result.release.borderline_factors)
+
+
+def test_a_run_audits_the_shop_s_groups_and_finds_them_fair(small_world: Any):
+    audited = {group.attribute for group in small_world.result.groups}
+    assert "tenure" in audited
+    assert small_world.result.release.lineage["fairness"]["breaches"] == []
+    assert small_world.result.release.lineage["fairness"]["n_groups"] == len(
+        small_world.result.groups
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from features.config import FairnessSettings
+from features.errors import InputError
 from features.tables import CUSTOMERS, Tables
+from training.__main__ import run_promote
 from training.groups import banded, read_groups
 from training.judge.fairness import (
     Gap,
@@ -21,6 +24,8 @@ from training.judge.fairness import (
     worst_gaps,
 )
 from training.promote import Standing, decide_promotion
+from training.registry import Registry
+from training.release import write_release
 
 LIMITS = FairnessSettings()
 N = 4000
@@ -229,3 +234,37 @@ def test_a_reason_does_not_promote_what_ranks_worse():
 def test_the_champion_stays_what_it_is():
     standing = Standing("d", "s", 0.8, BREACH)
     assert decide_promotion(standing, standing).promote
+
+
+@pytest.mark.parametrize("reason", [None, "the south opened in May"])
+def test_promote_refuses_what_is_unfair_and_keeps_the_reason_it_was_accepted_for(
+    make_release, five_customers, mlflow_state, capsys, reason: str | None
+):
+    made = make_release()
+    lineage = made.lineage | {"fairness": {"n_groups": 2, "breaches": list(BREACH)}}
+    release = write_release(
+        replace(made, lineage=lineage), five_customers.values, mlflow_state / "releases"
+    )
+    registry = Registry(mlflow_state)
+    with registry.run("train") as run_id:
+        folder = mlflow_state / "releases" / release.digest
+        version = registry.register(run_id, folder, {"source": "hand_made", "ngini": "0.8"})
+    accepted = [] if reason is None else ["--accept-unfair", reason]
+    code = run_promote(["--state", str(mlflow_state), *accepted])
+    told = capsys.readouterr().out
+    assert BREACH[0] in told
+    if reason is None:
+        assert code == 20
+        assert f"version {version.number} not promoted" in told
+        assert registry.champion() is None
+    else:
+        assert code == 0
+        assert f"accepted as unfair: {reason}" in told
+        champion = registry.champion()
+        assert champion is not None
+        assert champion.tags["accepted_unfair"] == reason
+
+
+def test_an_empty_reason_is_no_reason(tmp_path: Path):
+    with pytest.raises(InputError, match="--accept-unfair is empty; expected a reason"):
+        run_promote(["--state", str(tmp_path), "--accept-unfair", " "])

@@ -14,13 +14,13 @@ import numpy as np
 from features.errors import InputError
 from training.artifact import finite_or_none
 from training.backtest import LEARNED, Backtest
-from training.judge.resample import bootstrap_standard_errors, permutation_skill
+from training.judge.resample import bootstrap_intervals, permutation_skill
 from training.learn.spread import covered_share
 from training.run import TrainingResult
 from training.spread import RUNGS, rungs_of
 
 FACTS = "card.json"
-ERROR_DRAWS = 100
+INTERVAL_DRAWS = 200
 SKILL_DRAWS = 300
 FEWEST_TO_RANK = 30
 SHOWN = (
@@ -43,7 +43,7 @@ def build_facts(result: TrainingResult, trained_on: date, seed: int) -> dict[str
     Returns
     -------
     dict
-        JSON values. Every metric stands with its bootstrap error over customers.
+        JSON values. Every metric stands with its bootstrap interval over customers.
     """
     release, backtest = result.release, result.backtest
     lineage = release.lineage
@@ -91,13 +91,14 @@ def build_facts(result: TrainingResult, trained_on: date, seed: int) -> dict[str
 def _metrics(backtest: Backtest, seed: int) -> dict[str, dict[str, float | None]]:
     told, winner = backtest.predictions[backtest.winner], backtest.metrics[backtest.winner]
     p_active = told.p_active if "brier" in winner else None
-    errors = bootstrap_standard_errors(
-        backtest.cohort.value, told.value, p_active, draws=ERROR_DRAWS, seed=seed
+    intervals = bootstrap_intervals(
+        backtest.cohort.value, told.value, p_active, draws=INTERVAL_DRAWS, seed=seed
     )
     return {
         metric: {
             "value": finite_or_none(winner[metric]),
-            "standard_error": finite_or_none(errors[metric]),
+            "low95": finite_or_none(intervals[metric][0]),
+            "high95": finite_or_none(intervals[metric][1]),
         }
         for metric in SHOWN
         if metric in winner

@@ -10,7 +10,6 @@ from typing import Any
 
 from training.card.texts import TEXTS
 
-Z95 = 1.96
 CHANCE = 0.05
 MANY = 0.9
 
@@ -111,10 +110,7 @@ def _figures(facts: Mapping[str, Any], words: Mapping[str, str], _: date | None)
 
 
 def _interval(of: Mapping[str, float | None]) -> str:
-    value, error = of["value"], of["standard_error"]
-    if value is None or error is None:
-        return "-"
-    return f"{value - Z95 * error:.3f} ... {value + Z95 * error:.3f}"
+    return f"{_number(of['low95'], 3)} ... {_number(of['high95'], 3)}"
 
 
 def _models(facts: Mapping[str, Any], words: Mapping[str, str], _: date | None) -> Section:

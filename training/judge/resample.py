@@ -84,6 +84,27 @@ def bootstrap_standard_errors(
     seed: int = 0,
 ) -> dict[str, float]:
     """Return the bootstrap standard error, over customers, of every metric of one model."""
+    drawn = _drawn_metrics(y, value, p_active, draws, seed)
+    return {name: _deviation(values) for name, values in drawn.items()}
+
+
+def bootstrap_intervals(
+    y: ArrayLike,
+    value: ArrayLike,
+    p_active: ArrayLike | None = None,
+    *,
+    draws: int = 1000,
+    seed: int = 0,
+) -> dict[str, tuple[float, float]]:
+    """Return the 95 % percentile interval, over customers, of every metric of one model."""
+    drawn = _drawn_metrics(y, value, p_active, draws, seed)
+    return {name: _interval(values) for name, values in drawn.items()}
+
+
+def _drawn_metrics(
+    y: ArrayLike, value: ArrayLike, p_active: ArrayLike | None, draws: int, seed: int
+) -> dict[str, FloatArray]:
+    """Return every metric on each resample of customers, by name (draws,)."""
     rankings = rankings_of(y, value, p_active)
     n = next(iter(rankings.values())).y.size
     drawn = np.array(
@@ -92,7 +113,7 @@ def bootstrap_standard_errors(
             for counts in draw_counts(n, draws, seed)
         ]
     )
-    return {name: _deviation(drawn[:, i]) for i, name in enumerate(rankings)}
+    return {name: drawn[:, i] for i, name in enumerate(rankings)}
 
 
 def permutation_skill(y: ArrayLike, value: ArrayLike, *, draws: int = 1000, seed: int = 0) -> Skill:

@@ -415,6 +415,24 @@ def run_replay(given: Sequence[str]) -> int:
     return EXIT_WANTS_HUMAN if n_different else EXIT_DONE
 
 
+@JOBS.add("bonus")
+def run_bonus(given: Sequence[str]) -> int:
+    """Tell which bonus keeps seats steady enough, from the shop's own past re-tier dates."""
+    arguments = JOBS.parser("bonus").parse_args(given)
+    config = read_config(arguments.config)
+    from training.bonus import bonus_of_past
+    from training.release import load_current
+
+    release = load_current(arguments.state / RELEASES)
+    tables = read_tables(arguments.state / "tables" / release.source)
+    found = bonus_of_past(release, tables, config, arguments.state)
+    for bonus, share in found.reversals_share.items():
+        print(f"bonus {bonus:g}: {share:.2%} of the customers of the last date undo a move")
+    told = "" if found.holds else ", the largest that was tried; the limit of 2 % is not kept"
+    print(f"training.assignment.bonus = {found.bonus:g}, from {found.n_dates} dates{told}")
+    return EXIT_DONE
+
+
 @JOBS.add("tiers")
 def run_tiers(given: Sequence[str]) -> int:
     """Print the tier table of the champion."""

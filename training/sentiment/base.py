@@ -135,5 +135,5 @@ def _copy_model(settings: SentimentSettings, folder: Path) -> None:
         raise InputError(
             f"no folder {settings.model} and no such model on the hub that can be reached "
             f"({type(cause).__name__}); expected a Hugging Face model",
-            "mend features.sentiment.model, or unset HF_HUB_OFFLINE to allow the hub",
+            "mend features.sentiment.model, or allow the hub: make sentiment-base HF_HUB_OFFLINE=0",
         ) from cause

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from importlib.util import find_spec
 from pathlib import Path
 
 from features.config import SentimentSettings
@@ -42,6 +43,7 @@ def build_base(state: Path, settings: SentimentSettings, tell: Progress) -> Mani
         kept = find_base(target, settings)
         if kept is not None:
             return kept
+        check_exporter()
         tell.expect(4)
         with replace_folder(target) as building:
             source = building / HUGGING_FACE
@@ -49,6 +51,21 @@ def build_base(state: Path, settings: SentimentSettings, tell: Progress) -> Mani
             tell("export to ONNX and int8", 2)
             accepted = export_folder(source, building, wanted, _known_line(wanted.weights))
     return accepted
+
+
+def check_exporter() -> None:
+    """Refuse to begin without the package that graphs are written with.
+
+    Raises
+    ------
+    InputError
+        If onnx is not installed.
+    """
+    if find_spec("onnx") is None:
+        raise InputError(
+            "a model is exported with the package onnx, which is not installed; expected it",
+            "run: make sentiment-base",
+        )
 
 
 def find_base(folder: Path, settings: SentimentSettings) -> Manifest | None:

@@ -141,13 +141,8 @@ def export_folder(
 
 def quantise(exact: Path, small: Path) -> None:
     """Write `exact` with its weights in 8 bits, a scale a channel; activations as they come."""
-    try:
-        from onnxruntime.quantization import QuantType, quantize_dynamic
-    except ImportError as cause:
-        raise InputError(
-            "a model is exported with the package onnx, which is not installed; expected it",
-            "run: make sentiment-base",
-        ) from cause
+    from onnxruntime.quantization import QuantType, quantize_dynamic
+
     logger = logging.getLogger()
     before = logger.level
     logger.setLevel(logging.ERROR)  # it advises a step that changes nothing here

@@ -21,6 +21,7 @@ from training.reference import Moment, Reference, describe_column
 
 N_ROWS = 5000
 N_WINDOWS = 100
+GATE_DRAWS = 200  # of each of eighty rulings; a promotion draws a thousand
 CPU_ROWS, CPU_COLUMNS, CPU_ROUNDS = 100_000, 40, 3
 
 
@@ -77,11 +78,19 @@ def count_changed_verdicts(shop: Shop, seed: int) -> dict[str, Any]:
             base += rng.uniform(0, 0.5) * np.nanstd(base, axis=0)
         struck = base.copy()
         struck[0] = 10 * np.nanmax(np.abs(base), axis=0)
+        plain = score_window(shop.release, base, as_of)
+        first = score_window(shop.release, struck[:1], as_of)  # rows are scored one by one
+        hit = Window(
+            as_of,
+            plain.columns,
+            struck,
+            {name: np.append(first.scores[name], each[1:]) for name, each in plain.scores.items()},
+            None
+            if plain.tiers is None or first.tiers is None
+            else np.append(first.tiers, plain.tiers[1:]),
+        )
         before, after = (
-            measure_drift(
-                score_window(shop.release, each, as_of), shop.reference, shop.config.monitoring
-            )
-            for each in (base, struck)
+            measure_drift(each, shop.reference, shop.config.monitoring) for each in (plain, hit)
         )
         changed += _verdict(before) != _verdict(after)
     return {"windows": N_WINDOWS, "verdicts_changed": changed}
@@ -162,7 +171,9 @@ def try_gate(
             drawn = rng.integers(0, n, n)
             trial = Trial(outcome[drawn], champion[drawn], champion[drawn], baseline[drawn])
             given, papers = make(trial, rng)
-            bad[name] += judge_challenger(given, papers, seed=int(rng.integers(1000))).passes
+            bad[name] += judge_challenger(
+                given, papers, seed=int(rng.integers(1000)), draws=GATE_DRAWS
+            ).passes
     better = []
     for _ in range(20):
         drawn = rng.integers(0, n, n)
@@ -170,7 +181,9 @@ def try_gate(
         said = champion[drawn] ** (1 - weight) * best[drawn] ** weight
         said *= champion[drawn].sum() / said.sum()
         trial = Trial(outcome[drawn], said, champion[drawn], baseline[drawn])
-        ruling = judge_challenger(trial, Papers(moved_share=0.05), seed=int(rng.integers(1000)))
+        ruling = judge_challenger(
+            trial, Papers(moved_share=0.05), seed=int(rng.integers(1000)), draws=GATE_DRAWS
+        )
         better.append(ruling)
     return {
         "bad": per_kind * len(BAD),

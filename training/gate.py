@@ -84,7 +84,7 @@ class Ruling:
     figures: dict[str, float]
 
 
-def judge_challenger(trial: Trial, papers: Papers, *, seed: int = 0) -> Ruling:
+def judge_challenger(trial: Trial, papers: Papers, *, seed: int = 0, draws: int = DRAWS) -> Ruling:
     """Judge a challenger against the champion.
 
     Promoted is who surely does not fall behind (lower 95 % bounds of the paired bootstrap over
@@ -97,7 +97,7 @@ def judge_challenger(trial: Trial, papers: Papers, *, seed: int = 0) -> Ruling:
         The cohort.
     papers : Papers
         The rest.
-    seed : int
+    seed, draws : int
         Of the bootstrap.
     """
     if not papers.is_sound:
@@ -106,7 +106,7 @@ def judge_challenger(trial: Trial, papers: Papers, *, seed: int = 0) -> Ruling:
         return Ruling(False, ("it predicts values that are not finite",), {})
     if np.ptp(trial.challenger) == 0:
         return Ruling(False, ("it says the same of everybody",), {})
-    figures = _measure(trial, seed)
+    figures = _measure(trial, seed, draws)
     against = [*_against_ranks(figures), *_against_level(figures, papers), *_against(papers)]
     told = (
         f"nGini {figures['ngini_difference']:+.4f} (at least {figures['ngini_lower95']:+.4f}), "
@@ -118,16 +118,16 @@ def judge_challenger(trial: Trial, papers: Papers, *, seed: int = 0) -> Ruling:
     return Ruling(True, (told,), figures)
 
 
-def _measure(trial: Trial, seed: int) -> dict[str, float]:
+def _measure(trial: Trial, seed: int, draws: int) -> dict[str, float]:
     figures = {"level_bias": evaluate_predictions(trial.outcome, trial.challenger)["level_bias"]}
     for name, metric in (("ngini", "ngini"), ("capture", "capture_top10")):
         gap = paired_bootstrap(
-            trial.outcome, trial.challenger, trial.champion, metric, draws=DRAWS, seed=seed
+            trial.outcome, trial.challenger, trial.champion, metric, draws=draws, seed=seed
         )
         figures[f"{name}_difference"], figures[f"{name}_lower95"] = gap.value, gap.lower95
     if trial.best_baseline is not None:
         gap = paired_bootstrap(
-            trial.outcome, trial.challenger, trial.best_baseline, draws=DRAWS, seed=seed
+            trial.outcome, trial.challenger, trial.best_baseline, draws=draws, seed=seed
         )
         figures["ngini_less_baseline"] = gap.value
     return figures

@@ -106,7 +106,7 @@ def migration_section(report: TierReport, lang: str, numerals: Numerals) -> str:
     total = sum(facts.causes.values())
     causes = [
         f"{name_of('cause', cause, lang)}: {numerals.count(n)} ({numerals.percent(n / total)})"
-        for cause, n in sorted(facts.causes.items(), key=lambda pair: -pair[1])
+        for cause, n in sorted(facts.causes.items(), key=lambda pair: (-pair[1], pair[0]))
         if total
     ]
     return _section(

@@ -7,9 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from training.__main__ import JOBS
 from training.models.matrix import FeatureMatrix
 from training.tier_report.facts import TierReport
+from training.tier_report.files import write_tier_report
 from training.tier_report.gather import count_causes, gather_report, returned_share
+from training.tier_report.page import tier_page
 
 
 @pytest.fixture(scope="module")
@@ -97,3 +100,15 @@ def test_a_move_is_put_down_to_the_first_part_that_goes_its_way():
     )
     # the last one went down and came back: no move
     assert count_causes(steps) == {"behaviour": 1, "model": 2, "boundary": 1}
+
+
+def test_the_command_writes_the_page_of_the_champion_again(
+    facts: TierReport, small_world: Any, capsys: pytest.CaptureFixture[str]
+):
+    folder = small_world.state / "reports" / small_world.result.release.digest[:12]
+    write_tier_report(facts, folder)
+    (folder / "tiers_zh.html").unlink()
+    assert JOBS.run(["report", "--lang", "zh", "--state", str(small_world.state)]) == 0
+    page = folder / "tiers_zh.html"
+    assert capsys.readouterr().out == f"wrote {page}\n"
+    assert page.read_text(encoding="utf-8") == tier_page(facts, "zh")

@@ -71,11 +71,16 @@ class Registry:
 
     @contextmanager
     def run(self, name: str, *, nested: bool = False) -> Iterator[str]:
-        """Open a run and yield its id; under ``mlflow run`` the outer run is the project's."""
+        """Open a run and yield its id; under ``mlflow run`` the outer run is the project's.
+
+        A nested run belongs to the experiment of the run that is open, wherever that is.
+        """
         resumed = None if nested else os.environ.get("MLFLOW_RUN_ID")
+        outer = self._mlflow.active_run() if nested else None
+        experiment_id = outer.info.experiment_id if outer else self._experiment_id
         with self._mlflow.start_run(
             run_id=resumed,
-            experiment_id=None if resumed else self._experiment_id,
+            experiment_id=None if resumed else experiment_id,
             run_name=name,
             nested=nested,
         ) as active:
@@ -88,13 +93,26 @@ class Registry:
         metrics: Mapping[str, float] | None = None,
         tags: Mapping[str, str] | None = None,
     ) -> None:
-        """Log to the run that is open."""
+        """Log to the run that is open.
+
+        Under ``mlflow run`` the run bears the command line's parameters already, and MLflow lets
+        none be changed: where ours has another value it gets the name with ``_used`` behind it.
+        """
         if parameters:
-            self._mlflow.log_params({name: str(value) for name, value in parameters.items()})
+            self._mlflow.log_params(self._beside(parameters))
         if metrics:
             self._mlflow.log_metrics({k: float(v) for k, v in metrics.items() if v == v})
         if tags:
             self._mlflow.set_tags(dict(tags))
+
+    def _beside(self, parameters: Mapping[str, Any]) -> dict[str, str]:
+        """Return parameters under names that the open run has not given another value."""
+        borne = self._client.get_run(self._mlflow.active_run().info.run_id).data.params
+        told = {name: str(value) for name, value in parameters.items()}
+        return {
+            name if borne.get(name, value) == value else f"{name}_used": value
+            for name, value in told.items()
+        }
 
     def log_folder(self, folder: Path, path: str) -> None:
         """Log every file of a folder below `path` of the open run."""

@@ -25,7 +25,7 @@ def run_well(*arguments: str, **environment: str) -> str:
         env={**os.environ, **QUIET, **environment},
         text=True,
         capture_output=True,
-        timeout=300,
+        timeout=900,
     )
     assert done.returncode == 0, done.stderr
     return done.stdout

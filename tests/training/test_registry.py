@@ -132,3 +132,30 @@ def test_a_training_is_recorded_with_a_run_a_model_figures_pictures_and_the_rele
     assert {f"report/{name}" for name in (*pictures, *tables)} <= kept
     reports = state / "reports" / version.digest[:12]
     assert all((reports / name).stat().st_size > 1000 for name in pictures)
+
+
+def test_under_mlflow_run_the_projects_run_keeps_its_parameters_and_takes_ours_beside(
+    registry: Registry, monkeypatch: pytest.MonkeyPatch
+):
+    from mlflow import MlflowClient
+
+    client = MlflowClient(registry.uri, registry.uri)
+    elsewhere = client.create_experiment("of the project")
+    project = client.create_run(elsewhere).info.run_id
+    client.log_param(project, "source", "datasets/shop.toml")
+    client.log_param(project, "cutoffs", "5")
+    monkeypatch.setenv("MLFLOW_RUN_ID", project)
+    with registry.run("train") as run_id:
+        with registry.run("blend", nested=True) as nested:
+            registry.log(metrics={"ngini": 0.5})
+        registry.log(parameters={"source": "shop", "cutoffs": 5, "seed": 0})
+    assert run_id == project
+    assert client.get_run(project).data.params == {
+        "source": "datasets/shop.toml",
+        "source_used": "shop",
+        "cutoffs": "5",
+        "seed": "0",
+    }
+    child = client.get_run(nested)
+    assert child.info.experiment_id == elsewhere
+    assert child.data.tags["mlflow.parentRunId"] == project

@@ -75,7 +75,7 @@ class Registry:
 
         A nested run belongs to the experiment of the run that is open, wherever that is.
         """
-        resumed = None if nested else os.environ.get("MLFLOW_RUN_ID")
+        resumed = None if nested else os.environ.pop("MLFLOW_RUN_ID", None)
         outer = self._mlflow.active_run() if nested else None
         experiment_id = outer.info.experiment_id if outer else self._experiment_id
         with self._mlflow.start_run(

@@ -108,8 +108,9 @@ class Commands:
         return self._known[name](arguments[1:])
 
     def _usage(self) -> str:
+        width = max(map(len, self._known))
         told = "\n".join(
-            f"  {name:12} {(job.__doc__ or '').splitlines()[0]}"
+            f"  {name:{width}} {(job.__doc__ or '').splitlines()[0]}"
             for name, job in self._known.items()
         )
         return f"usage: {self.program} COMMAND [--help]\n\n{told}"

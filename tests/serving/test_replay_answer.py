@@ -21,10 +21,10 @@ from serving.predictor import Predictor
 from serving.record import LogSettings, PredictionLog
 from serving.schemas import BatchItem, TierRequest
 from tests.serving.conftest import CUSTOMERS, Shop, features_of
-from training.__main__ import JOBS
 from training.artifact import RELEASES, point_to
 from training.assignment.history import Published, digest_of, write_published
 from training.assignment.in_force import TiersInForce
+from training.jobs import JOBS
 from training.policy import LevelCorrection, at_level
 from training.release import rewrite_release
 from training.replay_answer import ANSWERED, find_release, kept_rows, replay_answer

@@ -13,8 +13,8 @@ import pytest
 from features.config import FairnessSettings
 from features.errors import InputError
 from features.tables import CUSTOMERS, Tables
-from training.__main__ import run_promote
 from training.groups import banded, read_groups
+from training.jobs.champion import run_promote
 from training.judge.fairness import (
     Gap,
     GroupFigures,

@@ -16,8 +16,8 @@ from features.errors import EXIT_BAD_INPUT, EXIT_WANTS_HUMAN, InputError, NoSkil
 from features.progress import Progress
 from features.snapshot import Snapshot
 from features.tables import Tables
-from training.__main__ import JOBS
 from training.cohort import CohortSource
+from training.jobs import JOBS
 from training.run import TrainingResult, choose_target, train
 
 QUIET = Progress(lambda: 0.0, out=StringIO())

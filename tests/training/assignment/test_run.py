@@ -17,7 +17,6 @@ from features.durable import hold_lock
 from features.errors import InputError, LockedError
 from features.online import OnlineStore
 from tests.training.assignment.conftest import FIRST, IDS, POLICY, SECOND, SPENT, House
-from training.__main__ import JOBS
 from training.assignment.attribution import CAUSES
 from training.assignment.history import (
     list_days,
@@ -26,6 +25,7 @@ from training.assignment.history import (
     tier_in_force,
 )
 from training.assignment.run import dry_run, propose_day, publish
+from training.jobs import JOBS
 from training.models.formulas import FormulaModel
 from training.policy import LevelCorrection
 from training.release import write_release

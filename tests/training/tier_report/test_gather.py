@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from training.__main__ import JOBS
+from training.jobs import JOBS
 from training.models.matrix import FeatureMatrix
 from training.tier_report.facts import TierReport
 from training.tier_report.files import write_tier_report

@@ -97,8 +97,10 @@ format: setup ## mend what ruff can mend
 test: setup ## every test but the slow ones (ARGS="tests/features -k window")
 	$(RUN) -m pytest -n 2 --dist loadfile $(ARGS)
 
+# The service is loaded and timed by its tests, so they have the machine for themselves.
 test-slow: setup ## the tests that play whole parts through
-	$(RUN) -m pytest -m slow $(ARGS)
+	$(RUN) -m pytest -m slow -n 2 --dist loadfile --ignore=tests/serving $(ARGS)
+	$(RUN) -m pytest -m slow tests/serving $(ARGS)
 
 harden: setup ## bad input, mutants, and the service under attack, in full (long)
 	$(RUN) -m pytest -m harden -n 2 $(ARGS)

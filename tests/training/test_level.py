@@ -70,6 +70,19 @@ def test_a_season_of_few_customers_is_shrunk_by_its_error():
     assert level.active_ratio == pytest.approx(1.5 ** (1 - variance / np.log(1.5) ** 2))
 
 
+def test_a_season_of_twenty_times_the_expected_is_a_base_that_knew_too_little_and_counts_as_unseen():
+    plan = plan_of(600, 90)
+    cutoff = plan.target.cutoff
+    last_year = cutoff - timedelta(days=365)
+    newest = [cutoff - timedelta(days=90 + 45 * i) for i in range(4)]
+    as_expected = [10.0, 10.0, 20.0, 0.0]
+    worlds = {last_year: [200.0] * 4, **dict.fromkeys(newest, as_expected)}
+    level = learn_level(plan, by_cutoff(plan, worlds, times=1_000), UNREAD)
+    assert (level.rule, level.season_unseen) == ("shrunk", True)
+    assert level.value_ratio == pytest.approx(1.0)
+    assert level.cutoffs == tuple(newest)
+
+
 def test_a_season_in_which_one_customer_brought_everything_says_nothing():
     value = np.array([0.0, 0.0, 0.0, 60.0])
     assert steady_ratio(value, np.full(4, 10.0)) == 1.0

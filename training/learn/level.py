@@ -23,6 +23,7 @@ from training.split import (
 )
 
 SHORTEST_SEASON_HISTORY_DAYS = 60
+LARGEST_SEASON_RATIO = 3.0
 SHRINKAGE_COHORTS = 4
 SHRINKAGE_PRIOR_VARIANCE = 0.04
 
@@ -70,10 +71,12 @@ def learn_level(
 
     Notes
     -----
-    The same season a year before where there is one; for horizons of a year the newest cohort (both
-    as `steady_ratio`); where training cohorts are shorter than the horizon, half way to the newest cohort's total
-    carried on (`_half_way`); otherwise the mean log ratio of up to four cohorts, shrunk towards 0
-    (James and Stein, 1961).
+    The same season a year before where there is one, unless that would multiply or divide by more
+    than `LARGEST_SEASON_RATIO`: no season does, but a young shop's, whose first year held too few
+    repeat orders for buy-till-you-die to be fitted; then it counts as never seen. For horizons of
+    a year the newest cohort (both as `steady_ratio`); where training cohorts are shorter than the
+    horizon, half way to the newest cohort's total carried on (`_half_way`); otherwise the mean log
+    ratio of up to four cohorts, shrunk towards 0 (James and Stein, 1961).
     """
     cutoff, horizon = plan.target.cutoff, plan.training_horizon_days
     history = plan.target.observation_days
@@ -83,7 +86,9 @@ def learn_level(
     if plan.scaled_horizon:
         return _half_way(plan, cohort_at(plan.cutoffs[0]), expected, history < DAYS_A_YEAR)
     if seasonal and season_history >= max(SHORTEST_SEASON_HISTORY_DAYS, horizon / 2):
-        return _read([cohort_at(last_year)], "same_season", unseen=False)
+        season = _read([cohort_at(last_year)], "same_season", unseen=False)
+        if abs(np.log(season.value_ratio)) <= np.log(LARGEST_SEASON_RATIO):
+            return season
     newest = cutoff - timedelta(days=horizon)
     room = max(horizon // 2, SHORTEST_HISTORY_DAYS)
     if (newest - plan.target.history_start).days < room:

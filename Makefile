@@ -99,8 +99,12 @@ test: setup ## every test but the slow ones (ARGS="tests/features -k window")
 
 # The service is loaded and timed by its tests, so they have the machine for themselves.
 test-slow: setup ## the tests that play whole parts through
-	$(RUN) -m pytest -m slow -n 2 --dist loadfile --ignore=tests/serving $(ARGS)
-	$(RUN) -m pytest -m slow tests/serving $(ARGS)
+ifeq ($(ARGS),)
+	$(RUN) -m pytest -m slow -n 2 --dist loadfile --ignore=tests/serving
+	$(RUN) -m pytest -m slow tests/serving
+else
+	$(RUN) -m pytest -m slow $(ARGS)
+endif
 
 harden: setup ## bad input, mutants, and the service under attack, in full (long)
 	$(RUN) -m pytest -m harden -n 2 $(ARGS)

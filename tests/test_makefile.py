@@ -89,7 +89,12 @@ def test_setup_takes_the_installer_from_the_pins(clone: Path):
         (["bench-quality"], ".venv/bin/python -m benchmarks.quality"),
         (["bench-two-words"], ".venv/bin/python -m benchmarks.two_words"),
         (["test", "ARGS=tests/features"], ".venv/bin/python -m pytest -n 2 --dist loadfile tests/features"),
-        (["test-slow"], ".venv/bin/python -m pytest -m slow"),
+        (
+            ["test-slow"],
+            ".venv/bin/python -m pytest -m slow -n 2 --dist loadfile --ignore=tests/serving\n"
+            ".venv/bin/python -m pytest -m slow tests/serving",
+        ),
+        (["test-slow", "ARGS=tests/features"], ".venv/bin/python -m pytest -m slow tests/features"),
         (
             ["harden"],
             ".venv/bin/python -m pytest -m harden -n 2 \n"

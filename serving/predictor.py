@@ -80,9 +80,13 @@ class Predictor:
         self._rungs = release.rungs
         self._one_at_a_time = threading.Lock()  # the scorer's buffers belong to one thread
         self._cutoff = release.cutoff.isoformat()
+        self._currency, self._horizon_days = release.currency, release.horizon_days
         self._policy = release.policy.id[:RELEASE_DIGITS]
         self._tiers = _scheme_tiers(release)
         self._levels = tuple(level.id for level in release.policy.risk)
+        # A release without levels tells none, nor a score without a state: its place is -1.
+        self._risk_levels = self._levels or (None,)
+        self._states = (*LIFECYCLE, None)
         self._in_force = _tiers_in_force(store)
         self._days: dict[float, str] = {}
         self._actions: dict[tuple[str, int, int], list[str]] = {}
@@ -91,6 +95,11 @@ class Predictor:
         self._required = tuple((name, self._position[name]) for name in release.required)
         self._never_negative = frozenset(
             known.name for known in self._features if known.unit == "days"
+        )
+        self._names = tuple(self._position)
+        self._required_places = np.array([place for _, place in self._required], dtype=np.intp)
+        self._least = np.array(
+            [0.0 if name in self._never_negative else -np.inf for name in self._names]
         )
 
     def answer_for(self, customer_id: str) -> TierAnswer | None:
@@ -185,14 +194,16 @@ class Predictor:
         stored = self.store.read_scores(customer_id)
         if stored is None:
             return None
-        value, p_churn, at_risk, tier, risk, low, high, rung, *others = stored
-        probability, near, state, place, since = others
+        value, p_churn, at_risk, tier, risk, low, high, rung, probability, near, state, *told = (
+            stored
+        )
+        if tier < 0 or not math.isfinite(value + p_churn + at_risk):
+            return None
         score = self._score_type(
             value, p_churn, at_risk, int(tier), int(risk), low, high, int(rung), probability,
             near, int(state),
         )  # fmt: skip
-        if score.tier < 0 or not _is_number(score):
-            return None
+        place, since = told
         standing = None if place < 0 else (self._in_force[int(place)], self._iso_day(since))
         return self._ok(customer_id, score, standing)
 
@@ -215,6 +226,15 @@ class Predictor:
 
     def _given_row(self, features: Mapping[str, float | None], path: str) -> Row:
         """Return a feature vector in the release's order; missing and null become NaN."""
+        if self._position.keys() >= features.keys():
+            row = np.array([features.get(name) for name in self._names], dtype=np.float64)
+            of_required = sum(row.take(self._required_places).tolist())
+            if not (np.count_nonzero(row < self._least) or math.isnan(of_required)):
+                return row
+        return self._checked_row(features, path)
+
+    def _checked_row(self, features: Mapping[str, float | None], path: str) -> Row:
+        """Return the same one number at a time, and so refuse the first that cannot be."""
         row = [math.nan] * len(self._position)
         for name, value in features.items():
             position = self._position.get(name)
@@ -290,12 +310,12 @@ class Predictor:
             expected_value_low90=_finite(score.expected_value_low90),
             expected_value_high90=_finite(score.expected_value_high90),
             rung=self._rungs[score.rung],
-            currency=self.release.currency,
+            currency=self._currency,
             p_churn=score.p_churn,
-            horizon_days=self.release.horizon_days,
+            horizon_days=self._horizon_days,
             value_at_risk=score.value_at_risk,
-            risk_level=self._levels[score.risk] if self._levels else None,
-            lifecycle=LIFECYCLE[score.lifecycle] if score.lifecycle >= 0 else None,
+            risk_level=self._risk_levels[score.risk],
+            lifecycle=self._states[score.lifecycle],
             playbook=self._actions_of(counts.tier, score.lifecycle, score.risk),
             boundary_below=indicated.boundary_below,
             boundary_above=above,
@@ -337,9 +357,9 @@ class Predictor:
             expected_value_low90=None,
             expected_value_high90=None,
             rung=self._rungs[rung],
-            currency=self.release.currency,
+            currency=self._currency,
             p_churn=None,
-            horizon_days=self.release.horizon_days,
+            horizon_days=self._horizon_days,
             value_at_risk=None,
             risk_level=None,
             lifecycle=None,

@@ -44,6 +44,8 @@ class RowScorer:
         self._history = [
             release.columns.index(name) if name in release.columns else None for name in COLUMNS
         ]
+        self._minimum_orders = release.minimum_orders
+        self._spread = release.spread
         self._quick: RowPredict | None = None
         for quick in row_predicts_of(release.model):
             self._quick = quick
@@ -61,30 +63,36 @@ class RowScorer:
                 return self._slowly(row)
             p_churn = 1.0 - p_active
             value_at_risk = p_churn * (value / max(p_active, SMALLEST_P_ACTIVE))
-            rung = rung_of(row[self._n_positive])
+            n_positive = row.item(self._n_positive)
+            rung = rung_of(n_positive)
             tier = bisect_right(self._cuts, value)
             low, high, probability = self._spread_of(rung, value, p_active, tier)
-            near = any(start <= value < end for start, end in self._borderlands)
             risk = bisect_right(self._risk_cuts, p_churn)
-            if not row[self._n_positive] >= self._release.minimum_orders:
+            if not n_positive >= self._minimum_orders:
                 tier = risk = NO_TIER
             state = self._state(row)
             return RowScore(
                 value, p_churn, value_at_risk, tier, risk, low, high, rung, probability,
-                float(near), state,
+                self._borderline(value), state,
             )  # fmt: skip
         return self._slowly(row)
 
     def _spread_of(
         self, rung: int, value: float, p_active: float, tier: int
     ) -> tuple[float, float, float]:
-        spread = self._release.spread
+        spread = self._spread
         if spread is None:
             return math.nan, math.nan, math.nan
         low, high = spread.interval_of_one(rung, value, p_active)
         below = spread.share_below_of_one(rung, value, p_active, self._bounds[tier])
         above = spread.share_below_of_one(rung, value, p_active, self._bounds[tier + 1])
         return low, high, above - below
+
+    def _borderline(self, value: float) -> float:
+        for start, end in self._borderlands:
+            if start <= value < end:
+                return 1.0
+        return 0.0
 
     def _slowly(self, row: Array) -> RowScore:
         with np.errstate(all="ignore"):
@@ -107,10 +115,9 @@ class RowScorer:
         """Return the state of one row; what a release does not carry is not known."""
         if self._rule is None:
             return NO_TIER
-        n, since, span, last_gap = (
-            math.nan if place is None else float(row[place]) for place in self._history
-        )
-        return self._rule.state(n, since, span, last_gap)
+        read = row.item
+        numbers = [math.nan if place is None else read(place) for place in self._history]
+        return self._rule.state(*numbers)
 
     def _agrees(self, rows: Array) -> bool:
         """Whether both forms give the same bits on rows as they are, stretched and shrunk."""

@@ -13,6 +13,8 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Callable, Iterator, Sequence
+from functools import reduce
+from operator import add, mul
 
 import numpy as np
 from scipy.special import exp2, expit, expm1, hyp2f1, xlog1py, xlogy
@@ -22,15 +24,11 @@ from training.models.booster import OneRow, TextBooster
 from training.models.btyd import DAYS_PER_WEEK, HISTORY_COLUMNS, P_ACTIVE_MARGIN, SMALLEST_VALUE
 from training.models.btyd_orders import LN2, BgNbd, MbgNbd
 from training.models.btyd_spend import GammaGamma
+from training.models.linear_row import LinearRow, mean_of
 from training.models.matrix import Array
 from training.models.members import TREE_KINDS, TREE_MEMBERS, VALUE_MEMBERS
 from training.models.model import Model
-from training.models.transform import (
-    EXPECTATIONS,
-    LARGEST_STANDARD_SCORE,
-    LinearInputs,
-    LinearModel,
-)
+from training.models.transform import EXPECTATIONS
 from training.models.tree_table import TreeTable
 
 LOGIT_MARGIN = 1e-4  # the default of transform.logit
@@ -102,30 +100,6 @@ def _day_value(model: GammaGamma | None, x: float, mean: float, fallback: float)
     return value if math.isfinite(value) and value > 0 else fallback
 
 
-class _Linear:
-    """The mean predictor of several linear models on the same inputs, for one row."""
-
-    def __init__(
-        self, inputs: LinearInputs, models: Sequence[LinearModel], design: Sequence[str]
-    ) -> None:
-        self._columns = np.array([design.index(name) for name in inputs.columns])
-        self._mean = np.array(inputs.mean)
-        self._deviation = np.array(inputs.deviation)
-        self._coefficients = np.array([each.coefficients for each in models])
-        self._intercepts = np.array([each.intercept for each in models])
-
-    def predict(self, design: Array) -> float:
-        """As ``members.mean_prediction`` on ``LinearInputs.transform``."""
-        known = design[self._columns]
-        known[np.isnan(known)] = 0.0
-        standard = (np.sign(known) * np.log1p(np.abs(known)) - self._mean) / self._deviation
-        np.minimum(np.maximum(standard, -LARGEST_STANDARD_SCORE, out=standard),
-                   LARGEST_STANDARD_SCORE, out=standard)  # fmt: skip
-        # accumulate adds from left to right, as the array form does; a sum or a product would not.
-        sums = np.add.accumulate(self._coefficients * standard, axis=1)[:, -1] + self._intercepts
-        return _mean(sums.tolist())
-
-
 class BlendRow:
     """A blend for one row at a time; one instance belongs to one thread.
 
@@ -143,7 +117,7 @@ class BlendRow:
     """
 
     def __init__(self, model: BlendModel, scorer: type[TreeTable] | type[OneRow]) -> None:
-        self._history = [model.columns.index(name) for name in HISTORY_COLUMNS]
+        self._history = np.array([model.columns.index(name) for name in HISTORY_COLUMNS])
         self._read_models(model)
         self._read_linear(model)
         self._read_mixture(model)
@@ -170,8 +144,8 @@ class BlendRow:
     def _read_linear(self, model: BlendModel) -> None:
         members = model.members
         design = (*model.columns, *EXPECTATIONS)
-        self._glm = _Linear(members.inputs, members.glm, design)
-        self._logistic = _Linear(members.all_inputs, members.logistic, design)
+        groups = [(members.inputs, members.glm), (members.all_inputs, members.logistic)]
+        self._linear = LinearRow(groups, design)
         self._unit = members.unit
 
     def _read_mixture(self, model: BlendModel) -> None:
@@ -186,7 +160,8 @@ class BlendRow:
         self._share = totals[0] / (totals[0] + totals[1])
         self._cap, self._mixed_mean = mixture.cap, mixture.mean
         self._power, self._scale = model.power, model.scale
-        self._stack = model.churn.model
+        self._coefficients = model.churn.model.coefficients
+        self._intercept = model.churn.model.intercept
         self._shift = model.churn.shift
         self._absence = model.columns.index(ABSENCE)
         self._longest_absence = model.longest_absence_days
@@ -203,7 +178,7 @@ class BlendRow:
         design[: self._n_features] = row
         p_bought, mbgnbd_value = self._expect(design)
         raw = self._trees.predict()
-        glm, logistic = self._glm.predict(design), self._logistic.predict(design)
+        glm, logistic = self._linear.predict(design)
         active_raw, *logs = self._tree_means(raw)
         six = self._six
         six[:] = (-active_raw, *logs, glm, -logistic)
@@ -213,8 +188,8 @@ class BlendRow:
         scores = (active * log_value, active * gamma * unit, tweedie * unit)
         mixed = self._mix(scores, (of_glm * unit, mbgnbd_value))
         self._one[0] = max(mixed, SMALLEST_SCORE)
-        fade = self._fade(float(row[self._absence]))
-        value = self._scale * float((self._one**self._power)[0]) / fade
+        fade = self._fade(row.item(self._absence))
+        value = self._scale * (self._one**self._power).item() / fade
         p_active = self._active(active, logistic, p_bought, fade)
         if not math.isfinite(value + p_active):
             raise OutOfTheOrdinaryError("a score that is not finite")
@@ -222,7 +197,7 @@ class BlendRow:
 
     def _expect(self, design: Array) -> tuple[float, float]:
         """Write the expectations behind the features; return P(bought) and MBG/NBD's value."""
-        history = design[self._history].tolist()
+        history = design.take(self._history).tolist()
         if not math.isfinite(sum(history)):
             raise OutOfTheOrdinaryError("an order history with missing numbers")
         n_days, tenure, first_to_last, _, repeat_spend, n_positive, positive_spend = history
@@ -253,7 +228,7 @@ class BlendRow:
 
     def _tree_means(self, raw: list[float]) -> list[float]:
         n = self._n_folds
-        return [_mean([0.0, *raw[i : i + n]], n) for i in range(0, len(raw), n)]
+        return [mean_of(raw[i : i + n]) for i in range(0, len(raw), n)]
 
     def _mix(self, trees: Sequence[float], others: Sequence[float]) -> float:
         """As ``Mixture.mix``."""
@@ -269,29 +244,18 @@ class BlendRow:
     def _active(self, trees: float, logistic: float, bought: float, fade: float) -> float:
         """As ``ChurnStack.predict``."""
         low, high = LOGIT_MARGIN, 1 - LOGIT_MARGIN
-        held = [min(max(p, low), high) for p in (trees, logistic, bought)]
+        held = [low if p < low else min(p, high) for p in (trees, logistic, bought)]
         self._three[:] = [p / (1 - p) for p in held]
         logits = np.log(self._three).tolist()
-        total = logits[0] * self._stack.coefficients[0]
-        for logit, coefficient in zip(logits[1:], self._stack.coefficients[1:], strict=True):
-            total = total + logit * coefficient
-        self._one[0] = -(total + self._stack.intercept + self._shift)
-        return 1.0 / (1.0 + float(np.exp(self._one)[0]) * fade)
-
-
-def _mean(numbers: Sequence[float], n: int | None = None) -> float:
-    total = numbers[0]
-    for number in numbers[1:]:
-        total = total + number
-    return total / (n or len(numbers))
+        total = reduce(add, map(mul, logits, self._coefficients))
+        self._one[0] = -(total + self._intercept + self._shift)
+        odds_lost: float = np.exp(self._one).item() * fade
+        return 1.0 / (1.0 + odds_lost)
 
 
 def _weighted(scores: Sequence[float], parts: Sequence[tuple[float, float]]) -> float:
-    (scale, weight), *rest = parts
-    total = scores[0] / scale * weight
-    for score, (scale, weight) in zip(scores[1:], rest, strict=True):
-        total = total + score / scale * weight
-    return total
+    pairs = zip(scores, parts, strict=True)
+    return reduce(add, [score / scale * weight for score, (scale, weight) in pairs])
 
 
 RowPredict = Callable[[Array], tuple[float, float]]

@@ -67,7 +67,8 @@ class TreeTable:
         forests = [list(read_trees(booster.model_to_string())) for booster in boosters]
         most = max(map(len, forests))
         n_trees = most * len(forests)
-        shape = (MOST_NODES, n_trees)
+        n_nodes = max(len(tree["leaf_value"].split()) for forest in forests for tree in forest) - 1
+        shape = (max(min(n_nodes, MOST_NODES), 1), n_trees)
         self._columns = np.zeros(shape, np.intp)
         self._thresholds = np.full(shape, np.inf)
         self._left_leaves = np.zeros(shape, np.uint16)
@@ -80,6 +81,8 @@ class TreeTable:
         self._lowest = _lowest_zero_bits()
         self._forests = (len(forests), most)
         self._three = np.zeros(3 * self._n)  # the row with missing values as 0, above and below all
+        self._copies = self._three.reshape(3, self._n)
+        self._instead = np.array([[0.0], [np.inf], [-np.inf]])
         self._values, self._right = np.empty(shape), np.empty(shape, bool)
         self._gone = np.empty(shape, np.uint16)
 
@@ -123,15 +126,11 @@ class TreeTable:
         UnsupportedTreesError
             If a value of the row is infinite.
         """
-        row, three, n = self.row, self._three, self._n
-        three[:n] = three[n : 2 * n] = three[2 * n :] = row
-        if not np.isfinite(row).all():
-            missing = np.isnan(row)
-            if np.isinf(row).any():
-                raise UnsupportedTreesError("an infinite value")
-            three[:n][missing] = 0.0
-            three[n : 2 * n][missing] = np.inf
-            three[2 * n :][missing] = -np.inf
+        row, three = self.row, self._three
+        if np.count_nonzero(np.isinf(row)):
+            raise UnsupportedTreesError("an infinite value")
+        self._copies[:] = row
+        np.copyto(self._copies, self._instead, where=np.isnan(row))
         three.take(self._columns, out=self._values, mode="clip")
         np.greater(self._values, self._thresholds, out=self._right)
         np.multiply(self._left_leaves, self._right.view(np.uint8), out=self._gone)

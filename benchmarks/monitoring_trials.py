@@ -15,13 +15,16 @@ from benchmarks.monitoring_shops import END, MADE_AT, Shop, weeks
 from features.config import MonitoringSettings
 from monitoring.drift import Drift, Window, measure_drift
 from monitoring.look import score_window
-from training.gate import Papers, Trial, judge_challenger
+from training.gate import Papers, Ruling, Trial, judge_challenger
+from training.judge.evaluate import ngini
 from training.models.matrix import Array
 from training.reference import Moment, Reference, describe_column
 
 N_ROWS = 5000
 N_WINDOWS = 100
-GATE_DRAWS = 200  # of each of eighty rulings; a promotion draws a thousand
+N_BETTER = 20
+GATE_DRAWS = 200  # of each of a hundred rulings; a promotion draws a thousand
+GATE_CUSTOMERS = 8400  # drawn for each ruling; with half as many a lead of .03 is less surely seen
 CPU_ROWS, CPU_COLUMNS, CPU_ROUNDS = 100_000, 40, 3
 
 
@@ -153,14 +156,15 @@ def try_gate(
     outcome : array (n,)
         Net value of a matured cohort of a simulated shop.
     champion, best, baseline : array (n,)
-        Expected value by a worse release, by the best that anyone could know (the oracle), and by
+        Expected value by an older release, by the best that anyone could know (the oracle), and by
         the best baseline.
     seed : int
         Of every draw.
 
     Notes
     -----
-    Each trial is another bootstrap draw of customers, so no two see the same cohort.
+    Each trial is another bootstrap draw of customers, so no two see the same cohort. The better
+    challengers are tried on draws of the cohort's own size, too.
     """
     rng = np.random.default_rng(seed)
     n = len(outcome)
@@ -168,33 +172,53 @@ def try_gate(
     per_kind = 60 // len(BAD)
     for name, make in BAD.items():
         for _ in range(per_kind):
-            drawn = rng.integers(0, n, n)
+            drawn = rng.integers(0, n, GATE_CUSTOMERS)
             trial = Trial(outcome[drawn], champion[drawn], champion[drawn], baseline[drawn])
             given, papers = make(trial, rng)
             bad[name] += judge_challenger(
                 given, papers, seed=int(rng.integers(1000)), draws=GATE_DRAWS
             ).passes
-    better = []
-    for _ in range(20):
-        drawn = rng.integers(0, n, n)
-        weight = rng.uniform(0.5, 1.0)
-        said = champion[drawn] ** (1 - weight) * best[drawn] ** weight
-        said *= champion[drawn].sum() / said.sum()
-        trial = Trial(outcome[drawn], said, champion[drawn], baseline[drawn])
-        ruling = judge_challenger(
-            trial, Papers(moved_share=0.05), seed=int(rng.integers(1000)), draws=GATE_DRAWS
-        )
-        better.append(ruling)
+    whole = Trial(outcome, best, champion, baseline)
+    better = _try_better(whole, GATE_CUSTOMERS, rng)
+    small = _try_better(whole, n, rng)
     return {
         "bad": per_kind * len(BAD),
         "bad_promoted": sum(bad.values()),
         "bad_promoted_by": bad,
+        "customers": GATE_CUSTOMERS,
         "better": len(better),
-        "better_promoted_share": sum(each.passes for each in better) / len(better),
+        "better_promoted_share": _passed_share(better),
         "better_mean_difference": float(
             np.mean([each.figures["ngini_difference"] for each in better])
         ),
+        "better_of_a_cohort": {"customers": n, "promoted_share": _passed_share(small)},
+        "champion_ngini": ngini(outcome, champion),
+        "baseline_ngini": ngini(outcome, baseline),
+        "oracle_ngini": ngini(outcome, best),
     }
+
+
+def _try_better(whole: Trial, n_customers: int, rng: np.random.Generator) -> list[Ruling]:
+    """Judge challengers that lie between the champion and the oracle, nearer to the oracle."""
+    rulings = []
+    for _ in range(N_BETTER):
+        drawn = rng.integers(0, len(whole.outcome), n_customers)
+        champion, best = whole.champion[drawn], whole.challenger[drawn]
+        weight = rng.uniform(0.5, 1.0)
+        said = champion ** (1 - weight) * best**weight
+        said *= champion.sum() / said.sum()
+        baseline = None if whole.best_baseline is None else whole.best_baseline[drawn]
+        trial = Trial(whole.outcome[drawn], said, champion, baseline)
+        rulings.append(
+            judge_challenger(
+                trial, Papers(moved_share=0.05), seed=int(rng.integers(1000)), draws=GATE_DRAWS
+            )
+        )
+    return rulings
+
+
+def _passed_share(rulings: list[Ruling]) -> float:
+    return sum(each.passes for each in rulings) / len(rulings)
 
 
 Made = tuple[Trial, Papers]

@@ -8,13 +8,14 @@ column's population stability index on the frozen edges,
 less what rows as few as these give by chance, (bins - 1) * (1 / n + 1 / m). A column is compared
 with the release's own cohort and with the same season a year before, whichever it is nearer to; it
 is beyond its limit only where it moved further than it had wandered by itself over as many days
-before the release. Shares of rows, so one outlier moves no more than one row.
+before the release. Shares of rows, so one outlier moves no more than one row, and a row that stands
+out alone is left out altogether.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from typing import Literal
 
@@ -22,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.config import MonitoringSettings
+from monitoring.extremes import find_lone_rows
 from monitoring.finding import Finding
 from training.models.matrix import Array
 from training.reference import ColumnReference, Reference, TierReference, share_in_bins
@@ -36,6 +38,8 @@ TINY_PART = 0.1
 CONSTANT_SHARE = 0.999
 INFINITE_SHARE = 0.01
 SCALED_SHARE = 0.05  # values other than 0 below which a column has no typical size
+FADING = "decayed_"
+"""Columns that shrink by the day in who does not come: a season moves their size tenfold."""
 SHARE_ERRORS = 3.0  # standard errors that a tier's share must be beyond its limit
 NO_TIER = -1
 Status = Literal["steady", "drift", "insufficient", "quality_error"]
@@ -180,11 +184,14 @@ def measure_drift(window: Window, reference: Reference, settings: MonitoringSett
     settings : MonitoringSettings
         Limits.
     """
+    n_rows = len(window)
+    if n_rows >= settings.minimum_rows:
+        window = _without_lone_rows(window)
     faults = find_faults(window, reference, settings)
     if faults:
-        return Drift(window.as_of, len(window), "quality_error", findings=faults)
-    if len(window) < settings.minimum_rows:
-        return Drift(window.as_of, len(window), "insufficient")
+        return Drift(window.as_of, n_rows, "quality_error", findings=faults)
+    if n_rows < settings.minimum_rows:
+        return Drift(window.as_of, n_rows, "insufficient")
     place = {name: i for i, name in enumerate(window.columns)}
     columns = tuple(
         _column_drift(each, window.values[:, place[each.name]], window, reference, settings)
@@ -192,7 +199,7 @@ def measure_drift(window: Window, reference: Reference, settings: MonitoringSett
     )
     broken = _null_surges(columns, reference, window.as_of, settings)
     if broken:
-        return Drift(window.as_of, len(window), "quality_error", columns, findings=broken)
+        return Drift(window.as_of, n_rows, "quality_error", columns, findings=broken)
     scores = tuple(
         _column_drift(each, window.scores[each.name], window, reference, settings)
         for each in reference.scores
@@ -217,7 +224,7 @@ def measure_drift(window: Window, reference: Reference, settings: MonitoringSett
     findings += _share_findings(window, reference, shares, settings)
     return Drift(
         window.as_of,
-        len(window),
+        n_rows,
         "drift" if findings else "steady",
         columns,
         scores,
@@ -225,6 +232,18 @@ def measure_drift(window: Window, reference: Reference, settings: MonitoringSett
         limit,
         shares,
         tuple(findings),
+    )
+
+
+def _without_lone_rows(window: Window) -> Window:
+    lone = find_lone_rows(window.values)
+    if not lone.size:
+        return window
+    return replace(
+        window,
+        values=np.delete(window.values, lone, axis=0),
+        scores={name: np.delete(each, lone) for name, each in window.scores.items()},
+        tiers=None if window.tiers is None else np.delete(window.tiers, lone),
     )
 
 
@@ -266,6 +285,8 @@ def _column_faults(
     same = float((known == known[0]).mean())
     if same > CONSTANT_SHARE and most < CONSTANT_SHARE - settings.null_surge:
         return [Finding("constant", column.name, same, CONSTANT_SHARE)]
+    if column.name.startswith(FADING):
+        return []
     if column.scale and sizes.size > SCALED_SHARE * len(values):
         ratio = float(np.median(sizes)) / column.scale
         worst = max(ratio, 1 / max(ratio, 1e-12))

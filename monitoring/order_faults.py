@@ -7,11 +7,18 @@ import numpy as np
 from features.config import MonitoringSettings
 from features.order_days import OrderDays
 from monitoring.finding import Finding
-from training.orders_reference import ENOUGH_LINES, WEEKS_BEFORE, day_ratios, week_ratios
+from training.orders_reference import (
+    ENOUGH_LINES,
+    WEEKS_BEFORE,
+    day_ratios,
+    expected_on_day,
+    week_ratios,
+)
 from training.reference import OrdersReference
 
 EARLY_HOURS = 3.0  # a day that ends so much earlier than nearly all others was cut short
 BEYOND = 1.5  # part by which a volume must leave the range of a year
+SAMPLING_ERRORS = 2.0  # by which that range is wider: one year's is drawn from small numbers
 KIND_DAYS = 7
 KIND_LINES = 100.0
 LEAST_DAYS = 7 * (WEEKS_BEFORE + 1)
@@ -36,8 +43,8 @@ def find_order_faults(
     -------
     tuple of Finding
         Lines refused or repeated, values missing, a slip of the unit, a day cut short, a volume
-        never seen, and names of channels or categories that are new. Empty for a day of fewer
-        than thirty lines where few are usual: too few to tell.
+        never seen, and names of channels or categories that are new. Where fewer than thirty
+        lines came and were to come, nothing is said of the day: too few to tell.
     """
     last = len(days) - 1
     day = days.slice(last, last + 1).first.isoformat()
@@ -47,6 +54,8 @@ def find_order_faults(
         findings += _refused(days, reference, settings, day, came)
         findings += _missing(days, reference, settings, day)
         findings += _slip(days, settings, day)
+    # a day cut short has few lines because it was cut: what counts is how many were to come
+    if max(came, expected_on_day(days.n_lines + days.n_refused, last)) >= ENOUGH_LINES:
         findings += _cut_short(days, reference, day)
     return (*findings, *_new_kinds(days, reference, settings))
 
@@ -110,19 +119,42 @@ def _cut_short(days: OrderDays, reference: OrdersReference, day: str) -> list[Fi
 
 
 def _volume(days: OrderDays, reference: OrdersReference, day: str) -> list[Finding]:
-    for ratios, known in (
-        (day_ratios(days.n_sales), reference.day_range),
-        (week_ratios(days.n_sales), reference.week_range),
+    """Hold the day, and the week that it ends, against the range of a year, widened by chance."""
+    last = len(days) - 1
+    for ratios, known, n_days in (
+        (day_ratios(days.n_sales), reference.day_range, 1),
+        (week_ratios(days.n_sales), reference.week_range, 7),
     ):
         ratio = float(ratios[-1])
         if known is None or not np.isfinite(ratio):
             continue
-        low, high = known[0] / BEYOND, known[1] * BEYOND
+        usual = expected_on_day(days.n_sales, last)
+        if n_days > 1:
+            usual = n_days * float(days.n_sales[last - 34 : last - 6].mean())
+        low = known[0] / BEYOND / widened_by_chance(usual * known[0])
+        high = known[1] * BEYOND * widened_by_chance(usual * known[1])
         if ratio < low:
             return [Finding("volume", day, ratio, low)]
         if ratio > high:
             return [Finding("volume", day, ratio, high)]
     return []
+
+
+def widened_by_chance(count: float) -> float:
+    """Return the factor by which chance alone sets two small counts of the same mean apart.
+
+    Parameters
+    ----------
+    count : float
+        The mean: sales of the year's least or greatest day. That day's count and the new one's are
+        both drawn, so the logarithm of their ratio has about the variance 2 / count.
+
+    Examples
+    --------
+    >>> [round(widened_by_chance(n), 2) for n in (20, 200, 20_000)]
+    [1.88, 1.22, 1.02]
+    """
+    return float(np.exp(SAMPLING_ERRORS * np.sqrt(2 / count))) if count > 0 else 1.0
 
 
 def _new_kinds(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from training.judge.evaluate import evaluate_predictions
+from training.judge.evaluate import evaluate_predictions, ngini
 from training.judge.resample import paired_bootstrap
 from training.models.matrix import Array
 
@@ -14,8 +14,9 @@ NGINI_MAY_FALL = 0.005
 CAPTURE_MAY_FALL = 0.01
 LEVEL_LOW, LEVEL_HIGH = 0.8, 1.25
 MOST_MOVED = 0.10
-TOO_GOOD = 0.10
-"""A lead in nGini that no honest change of a model has: the answer leaked, until shown otherwise."""
+TOO_GOOD = 2 / 3
+"""Part of the nGini the champion leaves to the perfect order: who takes more than that knows what
+nobody could, since most of the rest is chance; the answer leaked, until shown otherwise."""
 DRAWS = 1000
 
 
@@ -119,7 +120,10 @@ def judge_challenger(trial: Trial, papers: Papers, *, seed: int = 0, draws: int 
 
 
 def _measure(trial: Trial, seed: int, draws: int) -> dict[str, float]:
-    figures = {"level_bias": evaluate_predictions(trial.outcome, trial.challenger)["level_bias"]}
+    figures = {
+        "level_bias": evaluate_predictions(trial.outcome, trial.challenger)["level_bias"],
+        "ngini_left": 1.0 - ngini(trial.outcome, trial.champion),
+    }
     for name, metric in (("ngini", "ngini"), ("capture", "capture_top10")):
         gap = paired_bootstrap(
             trial.outcome, trial.challenger, trial.champion, metric, draws=draws, seed=seed
@@ -135,15 +139,18 @@ def _measure(trial: Trial, seed: int, draws: int) -> dict[str, float]:
 
 def _against_ranks(figures: dict[str, float]) -> list[str]:
     reasons = []
-    ngini, capture = figures["ngini_lower95"], figures["capture_lower95"]
-    if not ngini >= -NGINI_MAY_FALL:
+    ranks, capture = figures["ngini_lower95"], figures["capture_lower95"]
+    if not ranks >= -NGINI_MAY_FALL:
         reasons.append(f"its nGini may fall by more than {NGINI_MAY_FALL}")
     if not capture >= -CAPTURE_MAY_FALL:
         reasons.append(f"its capture may fall by more than {CAPTURE_MAY_FALL}")
-    if not max(ngini, capture) > 0:
+    if not max(ranks, capture) > 0:
         reasons.append("it is not surely ahead in nGini or capture")
-    if figures["ngini_difference"] > TOO_GOOD:
-        reasons.append(f"it leads by more than {TOO_GOOD} of nGini, which looks like a leak")
+    if figures["ngini_difference"] > TOO_GOOD * figures["ngini_left"]:
+        reasons.append(
+            f"it takes more than {TOO_GOOD:.0%} of the nGini that the champion left to perfection "
+            f"({figures['ngini_left']:.2f}), which looks like a leak"
+        )
     if figures.get("ngini_less_baseline", 0.0) < 0:
         reasons.append("it is worse than the best baseline")
     return reasons

@@ -51,10 +51,21 @@ def day_ratios(n_sales: Floats) -> Floats:
     """
     ratios = np.full(len(n_sales), np.nan)
     for day in range(7 * WEEKS_BEFORE, len(n_sales)):
-        before = float(n_sales[[day - 7 * week for week in range(1, WEEKS_BEFORE + 1)]].mean())
+        before = expected_on_day(n_sales, day)
         if before >= ENOUGH_LINES:
             ratios[day] = n_sales[day] / before
     return ratios
+
+
+def expected_on_day(counts: Floats, day: int) -> float:
+    """Return the mean of the same weekday in the four weeks before; NaN without four weeks.
+
+    >>> expected_on_day(np.arange(29.0), 28)
+    10.5
+    """
+    if day < 7 * WEEKS_BEFORE:
+        return float("nan")
+    return float(counts[[day - 7 * week for week in range(1, WEEKS_BEFORE + 1)]].mean())
 
 
 def week_ratios(n_sales: Floats) -> Floats:

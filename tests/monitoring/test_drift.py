@@ -139,3 +139,30 @@ def test_tiers_within_their_tolerance_are_left_alone():
     assert kinds(400) == kinds(480) == []
     assert kinds(600) == ["tier_shares top"]
     assert kinds(60) == ["tier_shares top"]
+
+
+def test_a_fading_column_may_shrink_tenfold_without_being_called_a_slip_of_the_unit():
+    sizes = np.random.default_rng(0).lognormal(0, 1, 4000)
+
+    def kinds(name: str) -> list[str]:
+        reference = Reference(
+            CUTOFF, (Moment(CUTOFF, 4000),), (describe_column(name, [sizes], 0.01),), (), ()
+        )
+        window = Window(CUTOFF, (name,), (sizes / 12).reshape(-1, 1))
+        return [f.kind for f in measure_drift(window, reference, SETTINGS).findings]
+
+    assert kinds("mean_day_value") == ["unit_slip"]
+    assert kinds("decayed_net_spend_quarter_horizon") == []
+
+
+@given(st.integers(0, 2**32 - 1), st.floats(0, 0.8))
+def test_a_row_that_stands_out_alone_is_as_if_it_had_not_come(seed: int, shift: float):
+    reference = reference_of((CUTOFF, normal(2000, 0)))
+    values = normal(300, seed, shift)
+    struck = np.append(values, 10 * np.abs(values).max())
+    without, with_it = (
+        measure_drift(window_of(each), reference, SETTINGS) for each in (values, struck)
+    )
+    assert with_it.columns == without.columns
+    assert with_it.findings == without.findings
+    assert with_it.n_rows == without.n_rows + 1

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from training.gate import Papers, Trial, judge_challenger
+from training.gate import TOO_GOOD, Papers, Trial, judge_challenger
 
 N = 2500
 
@@ -84,3 +84,16 @@ def test_a_season_nobody_had_seen_explains_a_level_but_not_another_unit(trial: T
     assert judge_challenger(off, Papers(season_unseen=True)).passes
     slip = replace(trial, challenger=trial.challenger * 100)
     assert not judge_challenger(slip, Papers(season_unseen=True)).passes
+
+
+def test_a_great_lead_over_a_weak_champion_is_no_leak_and_one_that_leaves_nothing_to_chance_is(
+    trial: Trial,
+):
+    """A champion no better than a baseline is passed by .1 and more, and honestly so."""
+    weak = replace(trial, champion=trial.best_baseline)
+    honest = judge_challenger(weak, Papers())
+    assert honest.passes
+    assert 0.10 < honest.figures["ngini_difference"] < TOO_GOOD * honest.figures["ngini_left"]
+    seen = np.maximum(trial.outcome, 0) + 0.1 * trial.champion
+    leaked = judge_challenger(replace(weak, challenger=seen), Papers(season_unseen=True))
+    assert any("looks like a leak" in each for each in leaked.reasons)

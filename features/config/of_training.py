@@ -47,7 +47,21 @@ def _check_limits(
         )
 
 
-class TierSettings(Section):
+class Scheme(Section):
+    """What a scheme of tiers and one of levels share: ids bottom to top, and their words."""
+
+    ids: tuple[Name, ...]
+    labels_zh: tuple[str, ...]
+    labels_en: tuple[str, ...]
+
+    @property
+    def labels(self) -> dict[str, dict[str, str]]:
+        """``zh`` and ``en`` of each id."""
+        words = zip(self.ids, self.labels_zh, self.labels_en, strict=True)
+        return {name: {"zh": zh, "en": en} for name, zh, en in words}
+
+
+class TierSettings(Scheme):
     """``[training.tiers]``: the scheme, bottom to top, and how its boundaries are found."""
 
     ids: tuple[Name, ...] = Field(
@@ -109,7 +123,7 @@ class TierSettings(Section):
         return self
 
 
-class RiskSettings(Section):
+class RiskSettings(Scheme):
     """``[training.risk]``: levels of churn, bottom to top; a lane of its own beside the tiers."""
 
     ids: tuple[Name, ...] = Field(("low", "medium", "high"), description="ids of the levels")

@@ -11,14 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from features.errors import InputError
-from training.boundaries import cut_at_shares
+from training.boundaries import cut_at_shares, is_borderline
 from training.learn.spread import (
     calibration_error,
     covered_share,
     figures_of_spread,
     learn_spread,
 )
-from training.outlook import is_borderline, learn_borderline
+from training.outlook import learn_borderline
 from training.spread import N_POINTS, RungSpread, Spread, spread_from, spread_to_numbers
 
 RISING = tuple(i / 100 for i in range(N_POINTS))  # uniform between 0 and 2

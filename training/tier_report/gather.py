@@ -95,12 +95,7 @@ def gather_report(
             for one in rivals
         ),
         models=_models(backtest),
-        labels={
-            tier: {"zh": zh, "en": en}
-            for tier, zh, en in zip(
-                settings.ids, settings.labels_zh, settings.labels_en, strict=True
-            )
-        },
+        labels=settings.labels,
         migration=_migration(release, backtest, today, member, cuts_then),
         **_standing(release, member, scores),
     )

@@ -32,10 +32,7 @@ def serve_tiers(
     expected_value : array (n,)
         Of the cohort that is served, currency.
     """
-    labels = {
-        tier: {"zh": zh, "en": en}
-        for tier, zh, en in zip(settings.ids, settings.labels_zh, settings.labels_en, strict=True)
-    }
+    labels = settings.labels
     lower = (-np.inf, *cut_at_shares(expected_value, learned.shares).cuts)
     return tuple(
         Tier(
@@ -75,10 +72,7 @@ def serve_risk(
     """
     if len(learned.levels) < 2:
         return ()
-    labels = {
-        level: {"zh": zh, "en": en}
-        for level, zh, en in zip(settings.ids, settings.labels_zh, settings.labels_en, strict=True)
-    }
+    labels = settings.labels
     shares = [level.share for level in learned.levels]
     lower = (-np.inf, *cut_at_shares(p_churn, shares).cuts)
     return tuple(

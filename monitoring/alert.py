@@ -12,7 +12,7 @@ from typing import Any
 from features.errors import InputError
 
 SECONDS = 5.0
-RUNBOOK = "docs/runbook.md#alarms-of-the-monitoring"
+RUNBOOK = "docs/runbook.md#act-{act}"
 
 
 def send_alert(address: str, told: Mapping[str, Any]) -> None:
@@ -29,7 +29,9 @@ def send_alert(address: str, told: Mapping[str, Any]) -> None:
             "mend monitoring.webhook, or leave it empty",
         )
     named = ("as_of", "release", "act", "cause", "reasons", "quarantine")
-    body = json.dumps({**{name: told[name] for name in named}, "runbook": RUNBOOK})
+    body = json.dumps(
+        {**{name: told[name] for name in named}, "runbook": RUNBOOK.format(act=told["act"])}
+    )
     request = urllib.request.Request(
         address, body.encode(), {"Content-Type": "application/json"}, method="POST"
     )

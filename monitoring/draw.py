@@ -18,6 +18,7 @@ from monitoring.report.dashboard import (
     write_drift_page,
     write_matured_pages,
 )
+from monitoring.report.texts import PAGE, write_review_page
 from monitoring.verdicts import FOLDER, read_verdicts
 from training.artifact import RELEASES
 from training.labels import build_labels
@@ -32,7 +33,7 @@ def draw(
     Returns
     -------
     tuple
-        The workspace, and the pages: drift on samples, and, once a cohort of the release has
+        The workspace, and the pages: drift on samples, reviews where they are scored, and, once a cohort of the release has
         matured, regression and classification.
 
     Raises
@@ -58,6 +59,9 @@ def draw(
         _, made_on = feature_rows(tables, release, release.cutoff, config, state)
         _, now = feature_rows(tables, release, as_of, config, state)
         written = [write_drift_page(now, made_on, release.columns, pages / "drift.html")]
+        tell("reviews")
+        reviews = write_review_page(tables, release.cutoff, as_of, pages / PAGE)
+        written += [] if reviews is None else [reviews]
         for cutoff in matured_cutoffs(release, as_of)[:1]:
             tell(f"outcomes of {cutoff}")
             ids, rows = feature_rows(tables, release, cutoff, config, state)

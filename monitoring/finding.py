@@ -27,9 +27,13 @@ Kind = Literal[
     "level",
     "calibration",
     "rank",
+    "text_volume",
+    "text_languages",
+    "text_lengths",
+    "text_scores",
 ]
 KINDS: tuple[str, ...] = get_args(Kind)
-Cause = Literal["data", "reference", "new_kind", "share", "level", "rank"]
+Cause = Literal["data", "reference", "new_kind", "share", "level", "rank", "text"]
 CAUSE_OF: dict[str, Cause] = {
     "no_reference": "reference",
     "old_reference": "reference",
@@ -52,6 +56,10 @@ CAUSE_OF: dict[str, Cause] = {
     "level": "level",
     "calibration": "level",
     "rank": "rank",
+    "text_volume": "text",
+    "text_languages": "text",
+    "text_lengths": "text",
+    "text_scores": "text",
 }
 
 

@@ -6,7 +6,8 @@ data fault        quarantine and alarm; nothing else that broken data says is be
 ranks, inputs     retrain, challenge, gate
 level             recalibrate value and p_active
 shares of tiers   cut the boundaries again
-a new name        a human looks, and where a release has no reference, or one that is too old
+a new name        a human looks, and where a release has no reference, or one that is too old, and
+                  where reviews come in another number, language, length or tone
 
 A cause is one incident until it has not been seen for some windows. It has one act; within the
 cooldown there is no second one, and when it is still there after that a human is asked.
@@ -30,8 +31,9 @@ ACT_OF: dict[Cause, Act] = {
     "share": "recut",
     "reference": "escalate",
     "new_kind": "escalate",
+    "text": "escalate",
 }
-PRECEDENCE: tuple[Cause, ...] = ("data", "rank", "level", "share", "reference", "new_kind")
+PRECEDENCE: tuple[Cause, ...] = ("data", "rank", "level", "share", "reference", "new_kind", "text")
 OF_ANSWERS = ("critical_input", "inputs", "scores", "tier_shares")
 """Kinds that compare answers with a reference: a release that was just promoted moves them."""
 FROM_INPUTS = ("critical_input", "inputs", "scores")

@@ -12,6 +12,7 @@ from typing import Any
 from features.config import Config
 from features.durable import hold_lock
 from features.errors import EXIT_ACTED, EXIT_DONE, EXIT_WANTS_HUMAN, InputError
+from features.sentiment.periods import read_text_periods
 from features.tables import Tables
 from monitoring.alert import send_alert
 from monitoring.answers import read_answers
@@ -157,8 +158,10 @@ def _look(
         promoted_on(state, release.digest),
         n_new_days,
         _faults_of_answers(release, answers.rows, day, reference, config),
+        next(iter(read_text_periods(tables, day, release.cutoff, 1)), None),
     )
     told = verdict_to_json(verdict, release.digest, tables.digest)
+    told["release_age_days"] = (day - release.cutoff).days
     told["answers"] = {
         "n_of_release": answers.n_of_release,
         "n_of_others": answers.n_of_others,

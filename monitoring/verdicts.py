@@ -33,6 +33,7 @@ def verdict_to_json(verdict: Verdict, release: str, data: str) -> dict[str, Any]
         "drift": None if verdict.drift is None else asdict(verdict.drift),
         "order_findings": [asdict(each) for each in verdict.order_findings],
         "performances": [asdict(each) for each in verdict.performances],
+        "texts": None if verdict.texts is None else asdict(verdict.texts),
         "memory": memory_to_json(decision.memory),
     }
     plain: dict[str, Any] = _finite(json.loads(json.dumps(told, default=str)))
@@ -99,6 +100,12 @@ def _gauge_lines(told: Mapping[str, Any]) -> Iterator[str]:
     yield from _family(
         "incidents_open", "Open incidents.", [("", len(told["memory"]["incidents"]))]
     )
+    if "release_age_days" in told:
+        yield from _family(
+            "release_age_days",
+            "Days from the last day the release knows to the day of looking.",
+            [("", told["release_age_days"])],
+        )
     drift = told["drift"]
     if drift is not None:
         yield from _family("rows", "Rows of the window.", [("", drift["n_rows"])])
@@ -114,9 +121,22 @@ def _gauge_lines(told: Mapping[str, Any]) -> Iterator[str]:
         yield from _family("psi_aggregate_limit", "Its limit.", [("", drift["aggregate_limit"])])
         shares = [(f'{{tier="{name}"}}', share) for name, share in drift["tier_shares"].items()]
         yield from _family("tier_share", "Share of customers.", shares)
+    yield from _text_lines(told.get("texts"))
     for each in told["performances"][:1]:
         figures = [(f'{{metric="{n}"}}', v) for n, v in each["figures"].items() if v is not None]
         yield from _family("matured", "Figures of the newest matured cohort.", figures)
+
+
+def _text_lines(texts: Mapping[str, Any] | None) -> Iterator[str]:
+    if texts is None:
+        return
+    yield from _family("reviews", "Reviews of four weeks.", [("", texts["n_reviews"])])
+    for name, key, text in (
+        ("text_psi", "psi", "Shift of the reviews against those before the release."),
+        ("text_psi_limit", "limit", "What that shift may not pass."),
+    ):
+        rows = [(f'{{about="{each["name"]}"}}', each[key]) for each in texts["shifts"]]
+        yield from _family(name, text, rows)
 
 
 def _family(name: str, text: str, rows: list[tuple[str, float]]) -> Iterator[str]:

@@ -8,11 +8,13 @@ from datetime import date
 
 from features.config import MonitoringSettings
 from features.order_days import OrderDays
+from features.sentiment.periods import TextPeriod
 from monitoring.drift import Drift, Window, measure_drift
 from monitoring.finding import Finding
 from monitoring.ladder import Decision, Memory, Seen, decide_act
 from monitoring.order_faults import LEAST_DAYS, find_order_faults
 from monitoring.performance import Performance
+from monitoring.texts import TextDrift, measure_texts
 from training.reference import Reference
 
 
@@ -32,6 +34,8 @@ class Verdict:
         Newest cohort first.
     decision : Decision
         The act and what to remember.
+    texts : TextDrift or None
+        Of the reviews; None where there are none to compare with.
     """
 
     as_of: date
@@ -39,6 +43,7 @@ class Verdict:
     order_findings: tuple[Finding, ...]
     performances: tuple[Performance, ...]
     decision: Decision
+    texts: TextDrift | None = None
 
 
 def watch(
@@ -51,6 +56,7 @@ def watch(
     promoted_on: date | None = None,
     n_new_days: int = 1,
     faults_of_answers: tuple[Finding, ...] = (),
+    texts: TextPeriod | None = None,
 ) -> Verdict:
     """Look at one window and decide.
 
@@ -74,12 +80,14 @@ def watch(
         Days of order lines since the look before, the last ones.
     faults_of_answers : tuple of Finding
         What is broken in the vectors that clients sent.
+    texts : TextPeriod, optional
+        The reviews of the newest four weeks.
     """
     by_age = tuple(sorted(performances, key=lambda each: each.cutoff, reverse=True))
     judged = [each for each in by_age if each.status == "judged"]
     findings: list[Finding] = list(judged[0].findings) if judged else []
     order_findings: tuple[Finding, ...] = ()
-    drift = None
+    drift, text_drift = None, None
     if reference is None:
         findings.append(Finding("no_reference", "the release", 0, 1))
     else:
@@ -96,6 +104,9 @@ def watch(
                 for end in range(max(len(days) - n_new_days, LEAST_DAYS) + 1, len(days) + 1)
                 for finding in find_order_faults(days.slice(0, end), reference.orders, settings)
             )
+        if texts is not None and reference.texts:
+            text_drift = measure_texts(texts, reference.texts, settings)
+            findings += text_drift.findings
     held = [each.cutoff for each in judged if not any(f.kind == "rank" for f in each.findings)]
     seen = Seen(
         window.as_of,
@@ -105,4 +116,4 @@ def watch(
         max(held, default=None),
     )
     decision = decide_act(seen, memory, settings)
-    return Verdict(window.as_of, drift, order_findings, by_age, decision)
+    return Verdict(window.as_of, drift, order_findings, by_age, decision, text_drift)

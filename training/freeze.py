@@ -1,4 +1,4 @@
-"""Freeze the reference of a release: the cohorts it was made on, scored by it, and its order days."""
+"""Freeze the reference of a release: the cohorts it was made on, scored by it, its order days and its reviews."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 
 from features.config import TrainingSettings
 from features.order_days import read_order_days
+from features.sentiment.periods import read_text_periods
 from features.tables import Tables
 from training.cohort import Cohort, CohortSource
 from training.learn.fit import Lesson
@@ -57,6 +58,7 @@ def freeze_reference(
         release.tiers,
         agreed_shares(settings),
         freeze_orders(source.tables, release.cutoff),
+        read_text_periods(source.tables, release.cutoff, release.cutoff),
     )
 
 

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.errors import ReleaseError
+from features.sentiment.periods import TextPeriod
 from training.boundaries import Tier
 from training.models.matrix import Array, FeatureMatrix
 from training.models.model import Model
@@ -144,8 +145,9 @@ class Reference:
         Bottom to top.
     orders : OrdersReference or None
         Of the order lines, where they were looked at.
-    texts : tuple of ColumnReference
-        Of what reviews say: score of sentiment, share of each language; empty without reviews.
+    texts : tuple of TextPeriod
+        What reviews said in the spans of four weeks before, the newest first: scores, languages,
+        lengths; empty without scored reviews.
     """
 
     cutoff: date
@@ -154,7 +156,7 @@ class Reference:
     scores: tuple[ColumnReference, ...]
     tiers: tuple[TierReference, ...]
     orders: OrdersReference | None = None
-    texts: tuple[ColumnReference, ...] = ()
+    texts: tuple[TextPeriod, ...] = ()
 
     @property
     def n_rows(self) -> int:
@@ -294,7 +296,7 @@ def reference_from(content: bytes) -> Reference:
                 TierReference(**{**each, "shares": tuple(each["shares"])}) for each in told["tiers"]
             ),
             orders=None if orders is None else _orders_from(orders),
-            texts=tuple(map(_column_from, told["texts"])),
+            texts=tuple(map(_period_from, told["texts"])),
         )
     except (ValueError, LookupError, TypeError) as cause:
         raise ReleaseError(
@@ -309,6 +311,12 @@ def _orders_from(told: Mapping[str, Any]) -> OrdersReference:
         for name in ("day_range", "week_range")
     }
     return OrdersReference(**{**told, **ranges})
+
+
+def _period_from(told: Mapping[str, Any]) -> TextPeriod:
+    days = {name: date.fromisoformat(told[name]) for name in ("first", "before")}
+    shares = {name: tuple(told[name]) for name in ("score_shares", "length_shares")}
+    return TextPeriod(**{**told, **days, **shares})
 
 
 def _column_from(told: Mapping[str, Any]) -> ColumnReference:
@@ -330,6 +338,7 @@ def build_reference(
     tiers: Sequence[Tier],
     limits: Mapping[str, tuple[float, float]],
     orders: OrdersReference | None,
+    texts: Sequence[TextPeriod] = (),
 ) -> Reference:
     """Freeze what a release was made on.
 
@@ -351,6 +360,8 @@ def build_reference(
         Agreed least and greatest share by id of the tier.
     orders : OrdersReference or None
         Of the order lines.
+    texts : sequence of TextPeriod
+        Of the reviews, the newest span first.
     """
     importances = read_importances(model)
     return Reference(
@@ -370,4 +381,5 @@ def build_reference(
             for place, tier in enumerate(tiers)
         ),
         orders=orders,
+        texts=tuple(texts),
     )

@@ -44,9 +44,19 @@ def list_numbers(told: Mapping[str, Any]) -> list[Number]:
             "faults of order days", float(len(told["order_findings"])), "Decisions", "Order days"
         ),
     ]
+    if "release_age_days" in told:
+        numbers.append(
+            Number(
+                "age of the release, days",
+                float(told["release_age_days"]),
+                "Decisions",
+                "Age of the release",
+            )
+        )
     drift = told.get("drift")
     if drift is not None:
         numbers += _of_drift(drift)
+    numbers += _of_texts(told.get("texts"))
     for each in told["performances"][:1]:
         for metric, value in each["figures"].items():
             panel = f"Matured {metric}"
@@ -62,6 +72,25 @@ def list_numbers(told: Mapping[str, Any]) -> list[Number]:
                 Number(f"answers {name}", float(answers[name]), "Answers", "Answers in the window")
             )
     return [each for each in numbers if each.value is not None]
+
+
+def _of_texts(texts: Mapping[str, Any] | None) -> list[Number]:
+    if texts is None:
+        return []
+    numbers = [Number("reviews", float(texts["n_reviews"]), "Reviews", "Reviews of four weeks")]
+    if texts["mean_score"] is not None:
+        numbers.append(
+            Number("mean sentiment", texts["mean_score"], "Reviews", "Mean sentiment of reviews")
+        )
+    for each in texts["shifts"]:
+        panel = f"{each['name']} of reviews: shift and limit"
+        numbers += [
+            Number(f"psi of reviews' {each['name']}", each["psi"], "Reviews", panel),
+            Number(f"limit of reviews' {each['name']}", each["limit"], "Reviews", panel),
+        ]
+    for name, share in texts["languages"].items():
+        numbers.append(Number(f"language {name}", share, "Reviews", "Languages of the reviews"))
+    return numbers
 
 
 def _of_drift(drift: Mapping[str, Any]) -> list[Number]:

@@ -71,6 +71,7 @@ def test_gauges_hold_every_number_that_can_trigger(shop: Any):
         value = f'tierwise_monitoring_psi{{column="{column["name"]}"}} {column["psi"]:.10g}'
         assert value in text
     assert 'tierwise_monitoring_act{act="none"} 1' in text
+    assert f"tierwise_monitoring_release_age_days {told['release_age_days']}" in text
     assert f"tierwise_monitoring_psi_aggregate {told['drift']['aggregate']:.10g}" in text
 
 
@@ -143,7 +144,7 @@ def test_an_act_is_told_to_the_webhook_once(without_reference: Any, listener: An
     assert not run(without_reference, config).is_new
     assert [each["act"] for each in kind.got] == ["escalate"]
     assert kind.got[0]["reasons"] == outcome.told["reasons"]
-    assert kind.got[0]["runbook"].startswith("docs/runbook.md#")
+    assert kind.got[0]["runbook"] == "docs/runbook.md#act-escalate"
 
 
 def test_an_alert_that_nobody_takes_is_an_error(listener: Any):

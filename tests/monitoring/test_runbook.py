@@ -18,7 +18,7 @@ def test_every_act_and_every_kind_has_one_row_that_says_what_to_do():
     rows = re.findall(r'^\| <a id="([a-z_-]+)"></a>.* \| (.+) \| (.+) \|$', text, re.MULTILINE)
     wanted = [f"act-{act}" for act in ACTS if act != "none"] + [f"kind-{kind}" for kind in KINDS]
     assert Counter(name for name, _, _ in rows) == Counter(wanted)
-    assert all(len(means) > 15 and len(do) > 15 for _, means, do in rows)
+    assert all(means.strip() and do.strip() for _, means, do in rows)
 
 
 def test_an_alert_points_into_the_runbook():

@@ -23,11 +23,12 @@ from features.progress import Progress
 from features.tables import Tables, read_tables
 from monitoring.drift import Window
 from monitoring.ladder import Memory
-from monitoring.look import feature_rows, judge, matured_cutoffs, read_days, score_window
+from monitoring.look import feature_rows, judge, read_days, score_window
 from monitoring.performance import Performance
 from monitoring.watch import Verdict, watch
 from training.artifact import read_files
 from training.cohort import CohortSource
+from training.derived import matured_cutoffs
 from training.models.matrix import Array
 from training.reference import FILE, Reference, reference_from
 from training.release import Release, load_release

@@ -11,7 +11,7 @@ from features.durable import hold_lock
 from features.errors import InputError
 from features.snapshot import Snapshot
 from features.tables import Tables
-from monitoring.look import feature_rows, matured_cutoffs
+from monitoring.look import feature_rows
 from monitoring.report.dashboard import (
     PAGES,
     draw_verdicts,
@@ -21,6 +21,7 @@ from monitoring.report.dashboard import (
 from monitoring.report.texts import PAGE, write_review_page
 from monitoring.verdicts import FOLDER, read_verdicts
 from training.artifact import RELEASES
+from training.derived import matured_cutoffs
 from training.labels import build_labels
 from training.release import load_release
 

@@ -15,11 +15,11 @@ from features.tables import Tables
 from monitoring.drift import Window
 from monitoring.order_faults import LEAST_DAYS
 from monitoring.performance import Performance, Predicted, judge_cohort
+from training.derived import level_from
 from training.labels import build_labels
 from training.models.matrix import Array
 from training.release import Release
 
-COHORT_DAYS = 30
 SCORES = ("expected_value", "p_churn")
 
 
@@ -50,16 +50,6 @@ def read_days(
     return read_order_days(tables, first, as_of, happened_column)
 
 
-def matured_cutoffs(release: Release, as_of: date) -> list[date]:
-    """Return the monthly cutoffs from the release's own on whose outcomes are known, newest first.
-
-    The release had seen nothing known at or after any of them.
-    """
-    newest = as_of - timedelta(days=release.horizon_days)
-    n = (newest - release.cutoff).days // COHORT_DAYS
-    return [release.cutoff + timedelta(days=COHORT_DAYS * k) for k in range(n, -1, -1)]
-
-
 def judge(
     tables: Tables, release: Release, cutoff: date, as_of: date, config: Config, state: Path
 ) -> Performance:
@@ -81,5 +71,6 @@ def judge(
         backtest,
         config.monitoring,
         season_unseen=release.season_unseen,
+        level_was_seen=cutoff < level_from(release),
         seed=config.training.seed,
     )

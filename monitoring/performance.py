@@ -84,6 +84,7 @@ def judge_cohort(
     settings: MonitoringSettings,
     *,
     season_unseen: bool = False,
+    level_was_seen: bool = False,
     seed: int = 0,
 ) -> Performance:
     """Hold predictions against matured outcomes, paired with the release's own backtest.
@@ -102,6 +103,9 @@ def judge_cohort(
         Limits.
     season_unseen : bool
         Whether the release had seen no outcome of this season: its level may then be further off.
+    level_was_seen : bool
+        Whether the release's level was read from outcomes of this cohort: then only its ranks are
+        judged.
     seed : int
         Of the bootstrap.
     """
@@ -120,8 +124,9 @@ def judge_cohort(
     told = {name: figures[name] for name in TOLD}
     findings = [
         *_rank_findings(predicted, told, errors, backtest, settings),
-        *_level_findings(predicted, told, errors, settings, season_unseen),
     ]
+    if not level_was_seen:
+        findings += _level_findings(predicted, told, errors, settings, season_unseen)
     return Performance(
         *named,
         "judged",

@@ -18,7 +18,7 @@ from monitoring.alert import send_alert
 from monitoring.answers import read_answers
 from monitoring.drift import find_faults
 from monitoring.finding import Finding
-from monitoring.look import feature_rows, judge, matured_cutoffs, read_days, score_window
+from monitoring.look import feature_rows, judge, read_days, score_window
 from monitoring.verdicts import (
     FOLDER,
     read_memory,
@@ -30,6 +30,7 @@ from monitoring.verdicts import (
 )
 from monitoring.watch import watch
 from training.artifact import RELEASES, current_release, read_files
+from training.derived import matured_cutoffs
 from training.journal import read_journal
 from training.reference import FILE, Reference, reference_from
 from training.release import Release, load_release

@@ -43,6 +43,25 @@ def freeze_reference(
     """
     cohorts = [lesson.target, *(each.cohort for each in lesson.cohorts)]
     cohorts += _between(lesson, source, settings.minimum_customers)
+    return freeze_cohorts(release, cohorts, source.tables, settings)
+
+
+def freeze_cohorts(
+    release: Release, cohorts: Sequence[Cohort], tables: Tables, settings: TrainingSettings
+) -> Reference:
+    """Return the reference of a release from cohorts: its own, and earlier ones.
+
+    Parameters
+    ----------
+    release : Release
+        What scores.
+    cohorts : sequence of Cohort
+        With the features of the release, in any order.
+    tables : Tables
+        For the days of order lines before the release's cutoff.
+    settings : TrainingSettings
+        For the agreed shares of the tiers.
+    """
     matrices = sorted(
         ((c.snapshot.cutoff, c.features.select(release.columns)) for c in cohorts),
         key=lambda pair: pair[0],
@@ -57,8 +76,8 @@ def freeze_reference(
         release.model,
         release.tiers,
         agreed_shares(settings),
-        freeze_orders(source.tables, release.cutoff),
-        read_text_periods(source.tables, release.cutoff, release.cutoff),
+        freeze_orders(tables, release.cutoff),
+        read_text_periods(tables, release.cutoff, release.cutoff),
     )
 
 

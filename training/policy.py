@@ -35,25 +35,43 @@ class LevelCorrection:
     ----------
     value_factor : float
         c of expected value = c * p_active * value if active; multiplies the model's value.
-    active_logit_shift : float
-        Added to the logit of the model's p_active; 0 as it was learned.
+    active_logit_shift, active_logit_slope : float
+        The logit of the model's p_active is multiplied by the slope, and the shift added to it; 0
+        and 1 as it was learned. The slope is above 0, so no rank changes.
     """
 
     value_factor: float = 1.0
     active_logit_shift: float = 0.0
+    active_logit_slope: float = 1.0
 
     def correct(self, prediction: Prediction) -> Prediction:
         """Return the prediction at this level."""
         p_active = prediction.p_active
-        if self.active_logit_shift:
+        if self.active_logit_slope != 1.0:
+            lost = (1.0 - p_active) ** self.active_logit_slope
+            kept = p_active**self.active_logit_slope
+            p_active = kept / (kept + lost * self._odds_factor())
+        elif self.active_logit_shift:
             p_active = p_active / (p_active + (1.0 - p_active) * self._odds_factor())
         return Prediction(value=prediction.value * self.value_factor, p_active=p_active)
 
     def correct_one(self, value: float, p_active: float) -> tuple[float, float]:
         """As `correct`, for one customer and to the same bits."""
+        if self.active_logit_slope != 1.0:  # a power of numpy's, not the processor's: same bits
+            many = self.correct(Prediction(np.array([value]), np.array([p_active])))
+            return float(many.value[0]), float(many.p_active[0])
         if self.active_logit_shift:
             p_active = p_active / (p_active + (1.0 - p_active) * self._odds_factor())
         return value * self.value_factor, p_active
+
+    def after(self, correction: LevelCorrection) -> LevelCorrection:
+        """Return this level with another correction laid over it."""
+        slope = correction.active_logit_slope
+        return LevelCorrection(
+            self.value_factor * correction.value_factor,
+            slope * self.active_logit_shift + correction.active_logit_shift,
+            slope * self.active_logit_slope,
+        )
 
     def _odds_factor(self) -> float:
         return math.exp(-self.active_logit_shift)

@@ -22,6 +22,7 @@ from features.store import read_or_build_features
 from features.tables import Tables
 from training.artifact import RELEASES, current_release, point_to, roll_back
 from training.backtest_store import KeptBacktest, read_backtest
+from training.derived import ranks_from
 from training.gate import Papers, Ruling, Trial, judge_challenger
 from training.journal import Entry, append_entry, read_journal
 from training.models.matrix import Array
@@ -77,7 +78,7 @@ def _champion_says(
     state: Path,
 ) -> Array | None:
     cutoff = date.fromisoformat(challenger.lineage["backtest"]["cutoff"])
-    if champion.cutoff <= cutoff:
+    if ranks_from(champion) <= cutoff:
         ids, rows = _rows(champion, cutoff, tables, config, state)
         value: Array = champion.score(rows).expected_value
     else:
@@ -117,19 +118,40 @@ def _moved_share(
     return float((named[0] != named[1]).mean())
 
 
-def promote_version(state: Path, registry: Registry, version: Version, note: Note) -> None:
+def promote_version(
+    state: Path, registry: Registry, version: Version, note: Note, expected: str | None = None
+) -> None:
     """Make a version the one that is served: intent, alias, pointer, done.
+
+    Parameters
+    ----------
+    state : Path
+        The state folder.
+    registry : Registry
+        Whose alias moves.
+    version : Version
+        To serve.
+    note : Note
+        For the journal.
+    expected : str, optional
+        Digest of what must be served until now.
 
     Raises
     ------
     LockedError
         If another promotion or rollback is going on.
     ReleaseError
-        If the release's folder is not there.
+        If the release's folder is not there, or something else is served than was expected.
     """
     with hold_lock(state / LOCK):
         close_journal(state, note.at)
         before = served_digest(state)
+        if expected is not None and before not in (expected, version.digest):
+            raise ReleaseError(
+                f"release {before[:12]} is served; expected {expected[:12]}, which the new one was "
+                "held against",
+                "run it again, against what is served now",
+            )
         _write(state, note, "intend", version.digest, before)
         registry.set_champion(version)
         point_to(state / RELEASES, version.digest)
@@ -161,7 +183,7 @@ def close_journal(state: Path, at: datetime) -> None:
     left = rows[-1]
     done = served_digest(state) == left.release
     act, why = ("promote", "found done") if done else ("abandon", "found undone")
-    note = Note(at, (f"{why} after a run that was cut short",), left.figures)
+    note = Note(at, (*left.why, f"{why} after a run that was cut short"), left.figures)
     _write(state, note, act, left.release, left.previous)
 
 

@@ -3,7 +3,7 @@
 Libraries that take seconds to import are imported by the job that needs them.
 """
 
-from training.jobs import champion, customers, learn, reviews, tell
+from training.jobs import acts, champion, customers, learn, reviews, tell
 from training.jobs.commands import JOBS
 
-__all__ = ["JOBS", "champion", "customers", "learn", "reviews", "tell"]
+__all__ = ["JOBS", "acts", "champion", "customers", "learn", "reviews", "tell"]

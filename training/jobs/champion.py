@@ -4,22 +4,17 @@ from __future__ import annotations
 
 from argparse import Namespace
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from features.config import read_config
 from features.errors import EXIT_DONE, EXIT_WANTS_HUMAN, InputError
-from features.tables import read_tables
-from training.artifact import RELEASES
 from training.jobs.commands import JOBS
 from training.jobs.source import check_contract
-from training.promote import Standing, decide_promotion
 
 if TYPE_CHECKING:
-    from training.gate import Ruling
-    from training.registry import Version
+    from training.registry import Registry, Version
 
 
 @JOBS.add("promote")
@@ -43,75 +38,56 @@ def run_promote(given: Sequence[str]) -> int:
         from training.contract.jobs import run_contract_promotion
 
         return run_contract_promotion(arguments.source, arguments.state, arguments.version)
-    from training.promotion import Note, promote_version, refuse_version
+    return _promote(arguments)
+
+
+def _promote(arguments: Namespace) -> int:
+    """Judge the version that is asked for, and promote or refuse it."""
+    from training.candidate import judge_version
+    from training.promotion import UNSEEN_BY_NEITHER, Note, promote_version, refuse_version
     from training.registry import Registry
-    from training.release import load_release
 
     registry = Registry(arguments.state)
-    versions = {version.number: version for version in registry.versions()}
-    challenger = versions.get(arguments.version or next(iter(versions), ""))
-    if challenger is None:
-        asked = f"version {arguments.version}" if arguments.version else "version"
-        raise InputError(
-            f"no {asked} is registered; expected a trained release"
-            + (f", such as {', '.join(versions)}" if versions else ""),
-            "run: python -m training train --source datasets/SOURCE.toml",
-        )
-    champion = registry.champion()
-    release = load_release(arguments.state / RELEASES / challenger.digest)
-    breaches = tuple(release.lineage.get("fairness", {}).get("breaches", ()))
-    ruling = _try(challenger, champion, arguments)
-    decision = decide_promotion(
-        replace(_standing(challenger), breaches=breaches),
-        _standing(champion) if champion else None,
+    challenger = _asked(registry, arguments.version)
+    accepted: str | None = arguments.accept_unfair
+    judged = judge_version(
+        challenger,
+        registry.champion(),
+        read_config(arguments.config),
+        arguments.state,
         replace_source=arguments.replace_source,
-        accept_unfair=arguments.accept_unfair,
-        ruling=ruling,
+        accept_unfair=accepted,
     )
-    why, figures = decision.reasons, ruling.figures if ruling else {}
-    is_promoted = decision.promote
-    is_fair = not breaches or arguments.accept_unfair is not None
+    if judged.has_champion and judged.ruling is None:
+        print(f"no trial: {UNSEEN_BY_NEITHER}; the two backtests are compared")
+    why, is_promoted = judged.decision.reasons, judged.decision.promote
+    is_fair = not judged.breaches or accepted is not None
     if arguments.anyway and is_fair and not is_promoted:
         is_promoted, why = True, (f"by hand: {arguments.anyway}", *why)
     verdict = "promoted" if is_promoted else "not promoted"
     print(f"version {challenger.number} {verdict}: {'; '.join(why)}")
-    note = Note(datetime.now(UTC), why, figures)
+    note = Note(datetime.now(UTC), why, judged.figures)
     if not is_promoted:
         refuse_version(arguments.state, challenger, note)
         return EXIT_WANTS_HUMAN
-    if breaches and arguments.accept_unfair is not None:
-        registry.tag(challenger, "accepted_unfair", arguments.accept_unfair)
+    if judged.breaches and accepted is not None:
+        registry.tag(challenger, "accepted_unfair", accepted)
     promote_version(arguments.state, registry, challenger, note)
     return EXIT_DONE
 
 
-def _standing(version: Version) -> Standing:
-    return Standing(version.digest, version.tags["source"], float(version.tags["ngini"]))
-
-
-def _try(challenger: Version, champion: Version | None, arguments: Namespace) -> Ruling | None:
-    """Hold a version against the champion on one cohort, where there is such a trial."""
-    if (
-        champion is None
-        or champion.digest == challenger.digest
-        or champion.tags["source"] != challenger.tags["source"]
-    ):
-        return None
-    from training.promotion import UNSEEN_BY_NEITHER, judge_release
-    from training.release import load_release
-
-    releases = arguments.state / RELEASES
-    tables = read_tables(arguments.state / "tables" / challenger.tags["source"])
-    ruling = judge_release(
-        load_release(releases / challenger.digest),
-        load_release(releases / champion.digest),
-        tables,
-        read_config(arguments.config),
-        arguments.state,
+def _asked(registry: Registry, number: str | None) -> Version:
+    """Return the version of a number, or the newest."""
+    versions = {version.number: version for version in registry.versions()}
+    found = versions.get(number or next(iter(versions), ""))
+    if found is not None:
+        return found
+    asked = f"version {number}" if number else "version"
+    raise InputError(
+        f"no {asked} is registered; expected a trained release"
+        + (f", such as {', '.join(versions)}" if versions else ""),
+        "run: python -m training train --source datasets/SOURCE.toml",
     )
-    if ruling is None:
-        print(f"no trial: {UNSEEN_BY_NEITHER}; the two backtests are compared")
-    return ruling
 
 
 @JOBS.add("rollback")

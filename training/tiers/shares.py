@@ -124,12 +124,13 @@ def describe_tiers(
         return tiers
     member = quota_tiers(backtest_score, settings.shares)
     return tuple(
-        _with_outcomes(tier, backtest_net_value[member == k], backtest_net_value)
+        with_outcomes(tier, backtest_net_value[member == k], backtest_net_value)
         for k, tier in enumerate(tiers)
     )
 
 
-def _with_outcomes(tier: Tier, mine: Array, everyone: Array) -> Tier:
+def with_outcomes(tier: Tier, mine: Array, everyone: Array) -> Tier:
+    """Return a tier with what its members brought: net value, signed, of them and of everyone."""
     revenue = max(float(np.maximum(everyone, 0).sum()), 1e-9)
     return replace(
         tier,

@@ -1,0 +1,73 @@
+"""A small shop that is a year further on than its champion: what acts are tried on."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from features.config import Config
+from features.progress import Progress
+from features.tables import Tables, read_tables
+from training.acts.order import Shop
+from training.registry import Registry
+
+AT = datetime(2025, 1, 2, 4, 30, tzinfo=UTC)
+MADE_AT = date(2024, 4, 1)
+HORIZON_DAYS = 90
+
+
+def quiet() -> Progress:
+    """Progress that says nothing to anybody who matters."""
+    return Progress(lambda: 0.0)
+
+
+@dataclass(frozen=True)
+class YearOn:
+    """A state folder whose champion was made nine months before the data ends."""
+
+    state: Path
+    tables: Tables
+    config: Config
+    champion: str
+
+    def shop(self, state: Path | None = None) -> Shop:
+        folder = state or self.state
+        return Shop(self.tables, self.config, folder, Registry(folder), quiet())
+
+
+@pytest.fixture(scope="session")
+def grown(small_tables: Any, tmp_path_factory: Any, empty_store: Path) -> YearOn:
+    """The small shop's champion of April 2024, on data up to 2025; made once a session."""
+    from training.cohort import CohortSource
+    from training.promotion import Note, promote_version
+    from training.record import record_training
+    from training.run import train
+
+    state = tmp_path_factory.mktemp("grown") / "state"
+    state.mkdir()
+    shutil.copy(empty_store, state / "mlflow.db")
+    shutil.copytree(small_tables.folder, state / "tables" / small_tables.folder.name)
+    config = Config()
+    training = config.training.model_copy(
+        update={"horizon_days": HORIZON_DAYS, "n_rounds": 40, "num_threads": 1}
+    )
+    config = config.model_copy(update={"training": training})
+    tables = read_tables(state / "tables" / small_tables.folder.name)
+    result = train(CohortSource(tables, state, config.features), config, MADE_AT, state, quiet())
+    registry = Registry(state)
+    version = record_training(result, config, registry, state, MADE_AT)
+    promote_version(state, registry, version, Note(AT, ("the first",), {}))
+    return YearOn(state, tables, config, result.release.digest)
+
+
+@pytest.fixture
+def year_on(grown: YearOn, tmp_path: Path) -> YearOn:
+    """The grown shop with a state folder of its own."""
+    state = tmp_path / "state"
+    shutil.copytree(grown.state, state)
+    return YearOn(state, grown.tables, grown.config, grown.champion)

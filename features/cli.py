@@ -8,6 +8,7 @@ import tomllib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from features.disk import find_disk_fault
 from features.errors import EXIT_BAD_INPUT, EXIT_DONE, InputError, TierwiseError, did_you_mean
 
 EXIT_INTERRUPTED = 130
@@ -36,15 +37,25 @@ def exit_with(main: Callable[[Sequence[str]], int], arguments: Sequence[str] | N
     except TierwiseError as error:
         if "--debug" in given:
             raise
-        lang = _language(given)
-        found, do = error.lines(lang)
-        error_word, do_word = ("错误：", "处理：") if lang == "zh" else ("error: ", "do: ")
-        print(f"{error_word}{found}\n  {do_word}{do}", file=sys.stderr)
-        code = error.exit_code
+        code = _tell(error, given)
+    except Exception as error:
+        fault = None if "--debug" in given else find_disk_fault(error)
+        if fault is None:
+            raise
+        code = _tell(fault, given)
     except KeyboardInterrupt:
         print("interrupted: nothing half-written was left behind", file=sys.stderr)
         code = EXIT_INTERRUPTED
     sys.exit(code)
+
+
+def _tell(error: TierwiseError, given: Sequence[str]) -> int:
+    """Print an error in two lines, and return its exit code."""
+    lang = _language(given)
+    found, do = error.lines(lang)
+    error_word, do_word = ("错误：", "处理：") if lang == "zh" else ("error: ", "do: ")
+    print(f"{error_word}{found}\n  {do_word}{do}", file=sys.stderr)
+    return error.exit_code
 
 
 def _language(given: Sequence[str]) -> str:

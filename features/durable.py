@@ -24,11 +24,15 @@ def sync(path: Path) -> None:
 def write_durably(path: Path, data: bytes) -> None:
     """Write a file whole: temporary name, fsync, rename, fsync of the folder."""
     temporary = path.with_name(f".{path.name}.new")
-    with temporary.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    try:
+        with temporary.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)  # what does not fit should not fill the disk
+        raise
     sync(path.parent)
 
 

@@ -5,6 +5,7 @@ TierwiseError                 exit code
 ├── ConfigError               78  a setting that is unknown, missing or out of range
 ├── ReleaseError              2   a release folder that is damaged, foreign or incomplete
 ├── NoSkillError              20  no model ranks customers better than chance: nothing is served
+├── DiskError                 2   the disk is full, broken or read-only
 └── LockedError               75  another run holds the lock
 """
 
@@ -77,6 +78,10 @@ class NoSkillError(TierwiseError):
     """No model ranks customers better than chance, so nothing may be served."""
 
     exit_code = EXIT_WANTS_HUMAN
+
+
+class DiskError(TierwiseError):
+    """The disk is full, broken or not to be written."""
 
 
 class LockedError(TierwiseError):

@@ -29,7 +29,7 @@ endif
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup setup-torch sentiment-base demo serve ui dashboard check format test test-slow harden lock clean-state
+.PHONY: help setup setup-torch sentiment-base demo drill serve ui dashboard check format test test-slow harden lock clean-state
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z%-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
@@ -66,6 +66,9 @@ demo: setup ## the whole way once, from raw data to an answer over HTTP (DATA=da
 	@$(MAKE) --no-print-directory sentiment-base ARGS= || \
 		echo 'note: no sentiment model; the demo goes on without what customers wrote' >&2
 	@$(RUN) demo.py --source $(DATA) $(ARGS)
+
+drill: setup ## a year in which everything planned goes wrong, played through the real parts (10 minutes)
+	@$(RUN) drill.py $(ARGS)
 
 serve: setup ## serve the champion until Ctrl-C
 	@exec $(RUN) -m serving $(ARGS)

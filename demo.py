@@ -148,14 +148,15 @@ def wait_until_ready(process: subprocess.Popen[bytes], url: str, log: Path) -> N
 
 
 @contextmanager
-def serving(state: Path, port: int) -> Iterator[str]:
+def serving(state: Path, port: int, settings: Path | None = None) -> Iterator[str]:
     """Run the service on loopback; the value is its base URL, and it is stopped in any case."""
+    with_settings = () if settings is None else ("--config", str(settings))
     log = state / "logs" / "demo_serving.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     base = f"http://{LOOPBACK}:{port}"
     with log.open("wb") as sink:
         process = start_python(
-            ["-m", "serving", "--state", str(state), "--port", str(port)],
+            ["-m", "serving", "--state", str(state), "--port", str(port), *with_settings],
             stdout=sink,
             stderr=subprocess.STDOUT,
         )
@@ -282,13 +283,14 @@ def build_steps(source: Path, state: Path, customers: int | None) -> list[Step]:
     return steps
 
 
-def _end_on_sigterm(number: int, frame: FrameType | None) -> NoReturn:
+def end_on_sigterm(number: int, frame: FrameType | None) -> NoReturn:
+    """Turn SIGTERM into an exit, so that what was started is stopped."""
     sys.exit(128 + number)
 
 
 def run_to_end(steps: Sequence[Step]) -> int:
     """Play the steps and return the demo's exit code, also after Ctrl-C or SIGTERM (143)."""
-    signal.signal(signal.SIGTERM, _end_on_sigterm)
+    signal.signal(signal.SIGTERM, end_on_sigterm)
     try:
         print(f"\n{play(steps)}")
     except StepFailedError as error:

@@ -23,7 +23,7 @@ from pydantic import BaseModel
 from features.config import Config, read_config
 
 ROOT = Path(__file__).resolve().parents[1]
-PACKAGES = ("features", "training", "serving", "monitoring", "datasets", "benchmarks")
+PACKAGES = ("features", "training", "serving", "monitoring", "datasets", "benchmarks", "drills")
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 LOCKS = ("main.txt", "dev.txt", "onnx.txt", "torch.txt")
 LEAST_SAFE = {

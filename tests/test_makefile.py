@@ -42,7 +42,7 @@ def clone(tmp_path: Path) -> Path:
 def test_make_alone_lists_every_target_with_a_line(clone: Path):
     listed = make(clone).stdout
     for target in (
-        "setup", "setup-torch", "demo", "serve", "ui", "dashboard", "check", "test", "test-slow", "bench-%",
+        "setup", "setup-torch", "demo", "drill", "serve", "ui", "dashboard", "check", "test", "test-slow", "bench-%",
         "harden", "clean-state", "help",
     ):  # fmt: skip
         assert f"  make {target} " in listed

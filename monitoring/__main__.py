@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import argparse
 import time
 from collections.abc import Sequence
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from features.cli import Commands, exit_with
 from features.config import read_config
@@ -13,6 +15,10 @@ from features.errors import EXIT_DONE
 from features.ingestion.source import Source, read_source
 from features.progress import Progress
 from features.tables import read_tables
+
+if TYPE_CHECKING:
+    from monitoring.act import Acting
+    from training.registry import Registry
 
 JOBS = Commands("python -m monitoring")
 
@@ -37,24 +43,53 @@ def run_data_report(arguments: Sequence[str]) -> int:
 
 @JOBS.add("run")
 def run_watch(arguments: Sequence[str]) -> int:
-    """Look at drift, order days and matured cohorts, and decide; exit 0, 10 or 20."""
+    """Look at drift, order days and matured cohorts, decide, and act; exit 0, 10 or 20."""
     parser = JOBS.parser("run")
     parser.add_argument("--source", type=Path, required=True, help="the source's TOML")
     parser.add_argument("--as-of", type=date.fromisoformat, help="default: end of the data")
+    parser.add_argument(
+        "--act",
+        action=argparse.BooleanOptionalAction,
+        help="carry out what is decided; default: monitoring.act of the settings",
+    )
+    parser.add_argument(
+        "--now",
+        type=datetime.fromisoformat,
+        help="moment of the journal's rows, with its time zone; default: the clock",
+    )
     given = parser.parse_args(arguments)
     from monitoring.run import run_monitoring
 
     config, source = read_config(given.config), read_source(given.source)
     tables = read_tables(given.state / "tables" / source.name)
     tell = Progress(time.monotonic)
+    acting = None
+    if config.monitoring.act if given.act is None else given.act:
+        acting = _acting(given.now or datetime.now(UTC), tell)
     outcome = run_monitoring(
-        tables, config, given.state, given.as_of, happened_column(source), tell
+        tables, config, given.state, given.as_of, happened_column(source), tell, acting
     )
     told = outcome.told
     print(f"{told['as_of']} release {told['release'][:12]}: {told['act']}")
     for reason in told["reasons"]:
         print(f"  {reason}")
+    for acted in outcome.acted:
+        print(f"{acted['act']} of {acted['incident']}: {acted['status']}")
+        for reason in acted["reasons"]:
+            print(f"  {reason}")
     return outcome.exit_code
+
+
+def _acting(now: datetime, tell: Progress) -> Acting:
+    """Return what it takes to act; MLflow is imported once an act begins."""
+    from monitoring.act import Acting
+
+    def open_registry(state: Path) -> Registry:
+        from training.registry import Registry
+
+        return Registry(state)
+
+    return Acting(open_registry, now, tell)
 
 
 @JOBS.add("dashboard")

@@ -10,7 +10,8 @@ a new name        a human looks, and where a release has no reference, or one th
                   where reviews come in another number, language, length or tone
 
 A cause is one incident until it has not been seen for some windows. It has one act; within the
-cooldown there is no second one, and when it is still there after that a human is asked.
+cooldown there is no second one, and when it is still there after that a human is asked, as where
+the act was refused. An incident was acted on when its act is done, not when it is decided.
 """
 
 from __future__ import annotations
@@ -55,6 +56,8 @@ class Incident:
         Windows since, in which it was not seen.
     is_escalated : bool
         Whether a human was asked.
+    asked_on : date or None
+        When its act was decided, whoever carries it out.
     """
 
     cause: Cause
@@ -63,6 +66,12 @@ class Incident:
     acted_on: date | None = None
     n_quiet: int = 0
     is_escalated: bool = False
+    asked_on: date | None = None
+
+    @property
+    def tried_on(self) -> date | None:
+        """The day of its act: done, or else decided."""
+        return self.acted_on or self.asked_on
 
 
 @dataclass(frozen=True)
@@ -74,7 +83,7 @@ class Memory:
     incidents : tuple of Incident
         Open ones, at most one a cause.
     last_acts : dict of str to date
-        When each cause last had an act, closed incidents too: the cooldown counts from it.
+        When each cause last had an act decided, closed incidents too: the cooldown counts from it.
     """
 
     incidents: tuple[Incident, ...] = ()
@@ -182,12 +191,42 @@ def _step(
             (f"acted on {memory.last_acts[cause]}; not again before {free_on}",),
             incident,
         )
-    if incident.acted_on is None:
-        return ACT_OF[cause], (), replace(incident, acted_on=today)
+    if incident.tried_on is None:
+        is_done = cause == "data"  # told is all there is to do
+        return (
+            ACT_OF[cause],
+            (),
+            replace(incident, asked_on=today, acted_on=today if is_done else None),
+        )
     why = (
-        f"still there {(today - incident.acted_on).days} days after the act of {incident.acted_on}"
+        f"still there {(today - incident.tried_on).days} days after the act of {incident.tried_on}"
     )
     return "escalate", (why,), replace(incident, is_escalated=True)
+
+
+def after_act(memory: Memory, cause: Cause, day: date, *, is_done: bool) -> Memory:
+    """Return the memory once an act has ended. Pure.
+
+    Parameters
+    ----------
+    memory : Memory
+        That decided it.
+    cause : str
+        Of the incident.
+    day : date
+        Of the verdict.
+    is_done : bool
+        False where the act was refused or failed: then a human is asked at once.
+    """
+    kept = tuple(
+        each
+        if each.cause != cause
+        else replace(each, acted_on=day)
+        if is_done
+        else replace(each, is_escalated=True)
+        for each in memory.incidents
+    )
+    return Memory(kept, memory.last_acts)
 
 
 def _believed(
@@ -201,13 +240,14 @@ def _believed(
             notes.append("what broken data says besides is not believed")
         return faults, tuple(notes)
     if seen.promoted_on is not None:
-        settled = seen.promoted_on + timedelta(days=settings.settle_days)
-        if seen.as_of < settled and any(each.kind in OF_ANSWERS for each in told):
+        since = (seen.as_of - seen.promoted_on).days
+        settling = -settings.settle_days <= since < settings.settle_days  # not when looking back
+        if settling and any(each.kind in OF_ANSWERS for each in told):
             told = tuple(each for each in told if each.kind not in OF_ANSWERS)
             notes.append(f"a release was promoted on {seen.promoted_on}: answers settle first")
     opened = memory.of("rank")
-    since = opened.opened_on if opened is not None else seen.as_of
-    if seen.ranks_held_for is not None and seen.ranks_held_for >= since:
+    opened_on = opened.opened_on if opened is not None else seen.as_of
+    if seen.ranks_held_for is not None and seen.ranks_held_for >= opened_on:
         if any(each.kind in FROM_INPUTS for each in told):
             notes.append(f"inputs moved, but the ranking of {seen.ranks_held_for} held")
         told = tuple(each for each in told if each.kind not in FROM_INPUTS)
@@ -240,6 +280,7 @@ def memory_to_json(memory: Memory) -> dict[str, Any]:
                 "acted_on": each.acted_on.isoformat() if each.acted_on else None,
                 "n_quiet": each.n_quiet,
                 "is_escalated": each.is_escalated,
+                "asked_on": each.asked_on.isoformat() if each.asked_on else None,
             }
             for each in memory.incidents
         ],
@@ -258,6 +299,7 @@ def memory_from_json(told: Mapping[str, Any]) -> Memory:
                 date.fromisoformat(each["acted_on"]) if each["acted_on"] else None,
                 int(each["n_quiet"]),
                 bool(each["is_escalated"]),
+                date.fromisoformat(each["asked_on"]) if each.get("asked_on") else None,
             )
             for each in told["incidents"]
         ),

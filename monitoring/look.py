@@ -15,7 +15,7 @@ from features.tables import Tables
 from monitoring.drift import Window
 from monitoring.order_faults import LEAST_DAYS
 from monitoring.performance import Performance, Predicted, judge_cohort
-from training.derived import level_from
+from training.derived import derived_of, level_from
 from training.labels import build_labels
 from training.models.matrix import Array
 from training.release import Release
@@ -63,7 +63,10 @@ def judge(
     outcome = None
     if snapshot.is_mature(min(as_of, tables.data_complete_before)):
         outcome = build_labels(tables, snapshot, ids, as_of).to_numpy(dtype=np.float64)
-    backtest = release.lineage.get("backtest", {}).get("metrics", {})
+    backtest = {
+        **release.lineage.get("backtest", {}).get("metrics", {}),
+        **derived_of(release).get("after", {}),  # a level that was learned again told its own
+    }
     return judge_cohort(
         predicted,
         outcome,

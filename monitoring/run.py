@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -14,14 +13,18 @@ from features.durable import hold_lock
 from features.errors import EXIT_ACTED, EXIT_DONE, EXIT_WANTS_HUMAN, InputError
 from features.sentiment.periods import read_text_periods
 from features.tables import Tables
+from monitoring.act import FAILED, Acting, carry_out, exit_code_of, open_act
 from monitoring.alert import send_alert
 from monitoring.answers import read_answers
 from monitoring.drift import find_faults
 from monitoring.finding import Finding
 from monitoring.look import feature_rows, judge, read_days, score_window
+from monitoring.quarantine import renew_quarantine
 from monitoring.verdicts import (
     FOLDER,
+    find_looked_at,
     read_memory,
+    read_newest,
     read_verdicts,
     verdict_path,
     verdict_to_json,
@@ -52,11 +55,15 @@ class Outcome:
         False where the same inputs had been looked at before.
     exit_code : int
         0 nothing to do, 10 an act, 20 a human is wanted.
+    acted : tuple of dict
+        What came of the acts that this run carried out: one that an earlier run had left open,
+        then that of this verdict.
     """
 
     told: dict[str, Any]
     is_new: bool
     exit_code: int
+    acted: tuple[dict[str, Any], ...] = ()
 
 
 def run_monitoring(
@@ -66,6 +73,7 @@ def run_monitoring(
     as_of: date | None,
     happened_column: str | None,
     tell: Callable[[str], None],
+    acting: Acting | None = None,
 ) -> Outcome:
     """Look at the release that is served, up to a day, and decide.
 
@@ -83,31 +91,70 @@ def run_monitoring(
         The raw files' column of the time, for lines that were set aside.
     tell : callable
         Is told each step.
+    acting : Acting, optional
+        With it the act is carried out, and first that which an earlier run left open.
 
     Raises
     ------
     LockedError
-        If another run is at it.
+        If another run is at it, or at a retraining.
     InputError
         If the tables are of another source, or the day lies before the release.
     """
     day = as_of or tables.data_complete_before
+    acted: list[dict[str, Any]] = []
     with hold_lock(state / FOLDER / ".lock"):
-        folder = current_release(state / RELEASES)
-        release = load_release(folder)
-        _check(release, tables, day)
-        path = verdict_path(state, day, release.digest)
-        if path.is_file():
-            known: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-            if known["data"] == tables.digest:
-                tell(f"{day} was looked at already")
-                return Outcome(known, False, EXIT_DONE)
-        told = _look(release, folder, tables, config, state, day, happened_column, tell)
-        write_verdict(told, path)
-        write_gauges(told, state / FOLDER)
-    if told["act"] != "none" and config.monitoring.webhook:
-        send_alert(config.monitoring.webhook, told)
-    return Outcome(told, True, EXITS.get(told["act"], EXIT_ACTED))
+        left = read_newest(state)
+        if acting is not None and left is not None and open_act(left, state):
+            acted.append(carry_out(left, tables, config, state, acting))
+        told, is_new = _told_of(tables, config, state, day, happened_column, tell)
+        if acting is not None and is_new and open_act(told, state):
+            acted.append(carry_out(told, tables, config, state, acting))
+    code = EXITS.get(told["act"], EXIT_ACTED) if is_new else EXIT_DONE
+    if acted:
+        code = exit_code_of(acted[-1])
+    if config.monitoring.webhook:
+        _tell_somebody(config.monitoring.webhook, told if is_new else None, acted)
+    return Outcome(told, is_new, code, tuple(acted))
+
+
+def _told_of(
+    tables: Tables,
+    config: Config,
+    state: Path,
+    day: date,
+    happened_column: str | None,
+    tell: Callable[[str], None],
+) -> tuple[dict[str, Any], bool]:
+    """Return the verdict of a day, and whether it is new; the caller holds the lock."""
+    folder = current_release(state / RELEASES)
+    release = load_release(folder)
+    known = find_looked_at(state, day, release.digest, tables.digest)
+    if known is not None:
+        tell(f"{day} was looked at already")
+        return known, False
+    _check(release, tables, day)
+    told = _look(release, folder, tables, config, state, day, happened_column, tell)
+    renew_quarantine(
+        told, tables, state, read_reference(folder), config.monitoring, happened_column
+    )
+    write_verdict(told, verdict_path(state, day, release.digest))
+    write_gauges(told, state / FOLDER)
+    return told, True
+
+
+def _tell_somebody(
+    address: str, told: Mapping[str, Any] | None, acted: Sequence[Mapping[str, Any]]
+) -> None:
+    """Post a verdict that acts, and an act that was not done."""
+    if told is not None and told["act"] != "none":
+        send_alert(address, told)
+    for each in acted:
+        if each["status"] in FAILED:
+            release = each.get("previous", "")
+            reasons = [f"{each['act']} {each['status']}", *each["reasons"]]
+            row = {"release": release, "quarantine": False, **each}
+            send_alert(address, {**row, "act": "escalate", "reasons": reasons})
 
 
 def _check(release: Release, tables: Tables, day: date) -> None:
@@ -163,6 +210,7 @@ def _look(
     )
     told = verdict_to_json(verdict, release.digest, tables.digest)
     told["release_age_days"] = (day - release.cutoff).days
+    told["n_new_days"] = n_new_days
     told["answers"] = {
         "n_of_release": answers.n_of_release,
         "n_of_others": answers.n_of_others,

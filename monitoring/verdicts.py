@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from features.durable import write_durably
-from monitoring.ladder import ACT_OF, Memory, memory_from_json, memory_to_json
+from monitoring.ladder import ACT_OF, Memory, after_act, memory_from_json, memory_to_json
 from monitoring.watch import Verdict
 
 FOLDER = "monitoring"
 VERDICTS = "verdicts"
+ACTED = "acts"
+DONE = ("done", "superseded")
 GAUGES = "tierwise.prom"
 ACTS = ("none", *dict.fromkeys(ACT_OF.values()))
 
@@ -62,15 +64,58 @@ def read_verdicts(state: Path) -> Iterator[dict[str, Any]]:
         yield json.loads(path.read_text(encoding="utf-8"))
 
 
-def read_memory(state: Path, before: date) -> tuple[Memory, date | None]:
-    """Return what the newest verdict before a day remembers, and its day."""
+def read_newest(state: Path, before: date | None = None) -> dict[str, Any] | None:
+    """Return the newest verdict, or the newest before a day; of one day's the one that acted."""
     newest: dict[str, Any] | None = None
     for told in read_verdicts(state):
-        if date.fromisoformat(told["as_of"]) < before:
+        if before is not None and date.fromisoformat(told["as_of"]) >= before:
+            continue
+        same_day = newest is not None and newest["as_of"] == told["as_of"]
+        if newest is None or not same_day or act_path(state, told).is_file():
             newest = told
+    return newest
+
+
+def read_memory(state: Path, before: date) -> tuple[Memory, date | None]:
+    """Return what the newest verdict before a day remembers, its act's outcome too, and its day."""
+    newest = read_newest(state, before)
     if newest is None:
         return Memory(), None
-    return memory_from_json(newest["memory"]), date.fromisoformat(newest["as_of"])
+    memory, day = memory_from_json(newest["memory"]), date.fromisoformat(newest["as_of"])
+    acted = read_acted(state, newest)
+    if acted is not None and is_closed(acted):
+        memory = after_act(memory, newest["cause"], day, is_done=acted["status"] in DONE)
+    return memory, day
+
+
+def act_path(state: Path, told: Mapping[str, Any]) -> Path:
+    """Return where the outcome of a verdict's act is kept."""
+    return state / FOLDER / ACTED / f"{told['as_of']}-{told['release'][:12]}.json"
+
+
+def read_acted(state: Path, told: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return what came of a verdict's act; None where none was begun."""
+    path = act_path(state, told)
+    if not path.is_file():
+        return None
+    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return found
+
+
+def is_closed(acted: Mapping[str, Any] | None) -> bool:
+    """Return whether an act has ended, whichever way."""
+    return acted is not None and acted["status"] != "begun"
+
+
+def find_looked_at(state: Path, day: date, release: str, data: str) -> dict[str, Any] | None:
+    """Return the verdict of a day on these tables; also that whose act made the release served."""
+    for told in read_verdicts(state):
+        if told["as_of"] != day.isoformat() or told["data"] != data:
+            continue
+        acted = read_acted(state, told) or {}
+        if release in (told["release"], acted.get("release")):
+            return told
+    return None
 
 
 def write_verdict(told: Mapping[str, Any], path: Path) -> None:

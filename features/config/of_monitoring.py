@@ -38,6 +38,9 @@ class MonitoringSettings(Section):
     ece_alarm: float = Field(
         0.08, gt=0, lt=1, description="calibration error of p_active on a matured cohort"
     )
+    ece_may_rise: float = Field(
+        0.05, gt=0, lt=1, description="rise of the calibration error above what the release told"
+    )
     rank_may_fall: float = Field(
         0.03, gt=0, lt=1, description="fall of the matured nGini or AUC below the backtest's"
     )
@@ -53,4 +56,5 @@ class MonitoringSettings(Section):
     )
     close_after: int = Field(2, ge=1, description="quiet windows after which an incident is closed")
     window_days: int = Field(7, ge=1, description="days of answers that one window holds")
+    act: bool = Field(False, description="whether a run carries out what it decides")
     webhook: str = Field("", description="address that is told of each act; empty: nobody")

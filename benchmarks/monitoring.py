@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.monitoring_real import REAL, figures_of_real
 from benchmarks.monitoring_scenarios import play, read_scenarios
 from benchmarks.monitoring_shops import (
     INCIDENTS,
@@ -28,7 +29,6 @@ from benchmarks.monitoring_shops import (
     count_false_triggers,
     open_shop,
     play_incident,
-    weeks,
     write_simulated,
 )
 from benchmarks.monitoring_trials import (
@@ -43,14 +43,11 @@ from datasets.simulated_shop.world import World
 from features.cli import DEFAULT_CONFIG, DEFAULT_STATE, exit_with
 from features.config import Config, read_config
 from features.errors import InputError, did_you_mean
-from features.ingestion.ingest import ingest
-from features.tables import read_tables
-from monitoring.look import feature_rows, score_window
+from monitoring.look import feature_rows
 
 SEEDS = (11, 12)
 N_WINDOWS = 200
 CHAMPION_AT = date(2023, 1, 1)  # the shop is a year old: half a year before the gate's cohort
-REAL, REAL_AT, REAL_HORIZON = "online_retail_II", date(2010, 12, 1), 90
 
 
 def main(arguments: list[str]) -> int:
@@ -79,7 +76,7 @@ def main(arguments: list[str]) -> int:
         "incidents": lambda: figures_of_incidents(shop_of(0)[0], work),
     }
     if os.environ.get("TIERWISE_DATA"):
-        parts[REAL] = lambda: figures_of_real(config)
+        parts[REAL] = lambda: figures_of_real(config, DEFAULT_STATE)
     for name in arguments:
         if name not in parts:
             raise InputError(
@@ -145,34 +142,6 @@ def figures_of_gate(shop: Shop, world: World, seed: int) -> dict[str, Any]:
         np.maximum(baseline, 1e-6),
         seed,
     )
-
-
-def figures_of_real(config: Config) -> dict[str, Any]:
-    """Look at a year of a real shop, week by week; what is a false trigger there is not known."""
-    folder = DEFAULT_STATE / "tables" / REAL
-    if not folder.is_dir():
-        ingest(Path("datasets") / f"{REAL}.toml", DEFAULT_STATE)
-    tables = read_tables(folder)
-    settings = config.training.model_copy(update={"horizon_days": REAL_HORIZON})
-    work = DEFAULT_STATE / "bench" / "monitoring_shops" / REAL
-    shop = open_shop(tables, work, config.model_copy(update={"training": settings}), REAL_AT)
-    acts: list[str] = []
-    reasons: dict[str, int] = {}
-    for as_of in weeks(REAL_AT, tables.data_complete_before):
-        _, rows = shop.window(as_of)
-        decision = shop.look(score_window(shop.release, rows, as_of), 7).decision
-        acts.append(decision.act)
-        if decision.act != "none":
-            for reason in decision.reasons:
-                name = reason.partition(":")[0]
-                reasons[name] = reasons.get(name, 0) + 1
-    told = sorted(reasons.items(), key=lambda pair: -pair[1])[:12]
-    return {
-        "windows": len(acts),
-        "false_triggers": sum(act != "none" for act in acts),
-        "acts": {act: acts.count(act) for act in sorted(set(acts))},
-        "reasons": dict(told),
-    }
 
 
 def _tell(line: str) -> None:

@@ -12,7 +12,7 @@ from training.gate import Ruling
 from training.promote import Decision, Standing, decide_promotion
 from training.promotion import judge_release
 from training.registry import Version
-from training.release import load_release
+from training.release import Release, load_release
 
 
 @dataclass(frozen=True)
@@ -97,3 +97,9 @@ def judge_version(
 def standing_of(version: Version) -> Standing:
     """Return what the registry tells of a version."""
     return Standing(version.digest, version.tags["source"], float(version.tags["ngini"]))
+
+
+def version_of(release: Release) -> Version:
+    """Return a release as a version, for what is served counts whether the registry knows it or not."""
+    ngini = release.lineage.get("backtest", {}).get("metrics", {}).get("ngini", float("nan"))
+    return Version("", release.digest, "", {"source": release.source, "ngini": repr(ngini)})

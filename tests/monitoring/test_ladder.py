@@ -17,6 +17,7 @@ from monitoring.ladder import (
     Decision,
     Memory,
     Seen,
+    after_act,
     decide_act,
     memory_from_json,
     memory_to_json,
@@ -94,6 +95,79 @@ def test_no_cause_acts_twice_in_a_cooldown_and_nothing_is_lost(days: list[list[s
         if days[day] and each.act == "none":
             assert each.reasons
             assert each.cause is None or each.memory.of(each.cause) is not None
+
+
+def test_an_act_that_was_refused_asks_a_human_and_one_that_was_done_waits_for_the_cooldown():
+    decided = play([["rank"]])[0]
+    incident = decided.memory.of("rank")
+    assert incident is not None
+    assert (incident.asked_on, incident.acted_on) == (DAY, None)
+    refused = after_act(decided.memory, "rank", DAY, is_done=False)
+    done = after_act(decided.memory, "rank", DAY, is_done=True)
+    seen = Seen(DAY + timedelta(days=SETTINGS.cooldown_days), (finding("rank"),))
+    after_refusal = decide_act(seen, refused, SETTINGS)
+    assert (after_refusal.act, after_refusal.reasons[-1]) == (
+        "none",
+        "a human has been asked already",
+    )
+    after_doing = decide_act(seen, done, SETTINGS)
+    assert after_doing.act == "escalate"
+    assert after_doing.reasons[-1] == f"still there 30 days after the act of {DAY}"
+
+
+def test_broken_data_is_acted_on_once_it_is_told():
+    incident = play([["unit_slip"]])[0].memory.of("data")
+    assert incident is not None
+    assert incident.acted_on == DAY
+
+
+def test_a_promotion_is_not_waited_for_when_looking_back_a_year():
+    kinds = (finding("tier_shares"),)
+    for days, act in (
+        (-400, "recut"),
+        (-1, "none"),
+        (0, "none"),
+        (1, "none"),
+        (2, "recut"),
+        (400, "recut"),
+    ):
+        seen = Seen(DAY, kinds, promoted_on=DAY - timedelta(days=days))
+        assert decide_act(seen, Memory(), SETTINGS).act == act
+
+
+def test_a_memory_that_was_written_before_acts_had_outcomes_is_read():
+    told = memory_to_json(play([["rank"]])[0].memory)
+    del told["incidents"][0]["asked_on"]
+    incident = memory_from_json(told).of("rank")
+    assert incident is not None
+    assert incident.tried_on is None
+
+
+@settings(max_examples=10, deadline=None)
+@given(st.lists(st.booleans(), min_size=200, max_size=200), st.integers(0, 2**31))
+def test_r16_over_a_thousand_checks_one_retraining_a_cooldown_and_no_trigger_lost(
+    outcomes: list[bool], seed: int
+):
+    """Whatever comes of the acts: done, refused, or the cause comes back."""
+    rng = np.random.default_rng(seed)
+    memory, retrained, ended = Memory(), [], iter(outcomes)
+    for number in range(1000):
+        kinds = [kind for kind in ("rank", "level", "unit_slip") if rng.uniform() < 0.3]
+        day = DAY + timedelta(days=number)
+        decision = decide_act(Seen(day, tuple(map(finding, kinds))), memory, SETTINGS)
+        memory = decision.memory
+        if decision.act == "retrain":
+            retrained.append(number)
+        if decision.act in ("retrain", "recalibrate") and decision.cause is not None:
+            memory = after_act(memory, decision.cause, day, is_done=next(ended, True))
+        causes = {CAUSE_OF[kind] for kind in kinds}
+        if causes:  # the worst is acted on, or its incident is open and says why not
+            worst = next(each for each in PRECEDENCE if each in causes)
+            assert decision.cause == worst
+            assert memory.of(worst) is not None
+            assert decision.act != "none" or decision.reasons
+    assert len(retrained) >= 1
+    assert all(np.diff(retrained) >= SETTINGS.cooldown_days)
 
 
 def test_a_storm_of_a_thousand_checks_retrains_at_most_once_a_cooldown():

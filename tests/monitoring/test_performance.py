@@ -90,3 +90,21 @@ def test_where_nobody_or_everybody_paid_nothing_can_be_said(shop: Any):
     for outcome in (np.zeros(3000), np.ones(3000)):
         told = judge_cohort(predicted(shop), outcome, MATURE, {}, SETTINGS)
         assert (told.status, told.findings) == ("insufficient", ())
+
+
+@pytest.mark.parametrize(("told_ece", "kinds"), [(0.02, ["calibration"]), (0.30, [])])
+def test_a_calibration_error_that_the_release_told_itself_is_no_news(
+    shop: Any, told_ece: float, kinds: list[str]
+):
+    flat = Predicted(COHORT, 90, predicted(shop).value, shop[1] ** 0.3)
+    known = {**backtest(shop), "ece": told_ece}
+    told = judge_cohort(flat, shop[2], MATURE, known, SETTINGS)
+    assert [each.kind for each in told.findings] == kinds
+
+
+def test_a_level_that_was_read_from_the_cohort_is_not_judged_on_it(shop: Any):
+    told = judge_cohort(
+        predicted(shop, 1.7), shop[2], MATURE, backtest(shop), SETTINGS, level_was_seen=True
+    )
+    assert told.findings == ()
+    assert told.figures["level_bias"] == pytest.approx(1.7)

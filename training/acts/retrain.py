@@ -16,7 +16,7 @@ from training.acts.quarantine import learn_before
 from training.acts.requests import Answered, answer_logged, decide_on_answers, read_logged
 from training.acts.settle import settle
 from training.artifact import RELEASES
-from training.candidate import Judged, judge_version
+from training.candidate import Judged, judge_version, version_of
 from training.cohort import CohortSource
 from training.gate import Ruling
 from training.incumbents import read_incumbents
@@ -110,8 +110,7 @@ def _judge(
     if champion.digest == release.digest:
         return Ruling(False, ("the same inputs make the release that is served",), {})
     shop.tell("gate")
-    served = {each.digest: each for each in shop.registry.versions()}.get(champion.digest)
-    judged = judge_version(version, served, config, shop.state)
+    judged = judge_version(version, version_of(champion), config, shop.state)
     shop.tell("logged requests")
     today = cohort_of(shop, release, release.cutoff, every_column=True)
     logged = read_logged(shop.state, champion.digest, len(champion.columns))

@@ -2,55 +2,33 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import date
-from typing import Any
 
 import numpy as np
 import pytest
 
 from features.errors import InputError
 from features.online import OnlineStore
-from tests.training.acts.conftest import AT, HORIZON_DAYS, YearOn
+from tests.acts.conftest import AT, HORIZON_DAYS, YearOn, halved, twice_too_high
 from training.acts.derive import cohort_of, prediction_of
 from training.acts.gate import keeps_ranks
 from training.acts.order import Order
 from training.acts.quarantine import Window, write_quarantine
 from training.acts.recalibrate import newest_unseen, recalibrate
 from training.acts.recut import recut, tier_shares
-from training.artifact import RELEASES, point_to, read_files
+from training.artifact import RELEASES, read_files
 from training.derived import level_from, matured_cutoffs, ranks_from
 from training.journal import read_journal
-from training.policy import LevelCorrection, TierPolicy
 from training.promotion import served_digest
 from training.reference import FILE, reference_from
-from training.release import Release, load_release, rewrite_release
+from training.release import load_release
 
 END = date(2025, 1, 1)
 
 
-def serve(year_on: YearOn, policy_of: Any) -> Release:
-    """Serve the champion under another policy: something to mend."""
-    releases = year_on.state / RELEASES
-    champion = load_release(releases / year_on.champion)
-    wrong = rewrite_release(releases / year_on.champion, policy_of(champion.policy), releases)
-    point_to(releases, wrong.digest)
-    return wrong
-
-
-def twice_too_high(policy: TierPolicy) -> TierPolicy:
-    level = LevelCorrection(policy.level.value_factor * 2.2, -1.0)
-    return replace(policy, level=level)
-
-
-def halved(policy: TierPolicy) -> TierPolicy:
-    tiers = [replace(tier, boundary_below=tier.boundary_below / 2) for tier in policy.tiers]
-    return replace(policy, tiers=tuple(tiers))
-
-
 @pytest.mark.slow
 def test_a_level_that_is_off_is_mended_once_and_ranks_stay(year_on: YearOn):
-    wrong = serve(year_on, twice_too_high)
+    wrong = year_on.plant(twice_too_high)
     shop = year_on.shop()
     order = Order("recalibrate", AT, "level of a cohort", incident="2025-01-01-level")
     acted = recalibrate(shop, order)
@@ -93,7 +71,7 @@ def test_a_level_that_is_off_is_mended_once_and_ranks_stay(year_on: YearOn):
 
 @pytest.mark.slow
 def test_boundaries_that_admit_too_many_are_cut_again_and_a_second_cut_is_refused(year_on: YearOn):
-    wrong = serve(year_on, halved)
+    wrong = year_on.plant(halved)
     shop = year_on.shop()
     acted = recut(shop, Order("recut", AT))
     assert acted.status == "done", acted.reasons

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,16 @@ import pytest
 from features.config import Config
 from features.progress import Progress
 from features.tables import Tables, read_tables
+from tests.training.conftest import empty_store
+from training.acts.derive import cohort_of, write_derived
 from training.acts.order import Shop
+from training.artifact import RELEASES, point_to
+from training.policy import LevelCorrection, TierPolicy
 from training.registry import Registry
+from training.release import Release, load_release
 
 AT = datetime(2025, 1, 2, 4, 30, tzinfo=UTC)
+__all__ = ["empty_store"]
 MADE_AT = date(2024, 4, 1)
 HORIZON_DAYS = 90
 
@@ -35,9 +42,34 @@ class YearOn:
     config: Config
     champion: str
 
+    def plant(self, policy_of: Callable[[TierPolicy], TierPolicy]) -> Release:
+        """Serve the champion under another policy, all of a piece: something that acts can mend."""
+        shop = self.shop()
+        releases = self.state / RELEASES
+        champion = load_release(releases / self.champion)
+        cohort = cohort_of(shop, champion, champion.cutoff)
+        wrong = write_derived(
+            shop, champion, policy_of(champion.policy), cohort, {"act": "planted"}
+        )
+        point_to(releases, wrong.digest)
+        return wrong
+
     def shop(self, state: Path | None = None) -> Shop:
         folder = state or self.state
         return Shop(self.tables, self.config, folder, Registry(folder), quiet())
+
+
+def twice_too_high(policy: TierPolicy) -> TierPolicy:
+    """A level more than twice too high, with the boundaries that belong to it."""
+    level = LevelCorrection(policy.level.value_factor * 2.2, -1.0)
+    tiers = [replace(tier, boundary_below=tier.boundary_below * 2.2) for tier in policy.tiers]
+    return replace(policy, level=level, tiers=tuple(tiers))
+
+
+def halved(policy: TierPolicy) -> TierPolicy:
+    """Boundaries at half of what they should be."""
+    tiers = [replace(tier, boundary_below=tier.boundary_below / 2) for tier in policy.tiers]
+    return replace(policy, tiers=tuple(tiers))
 
 
 @pytest.fixture(scope="session")
@@ -54,8 +86,16 @@ def grown(small_tables: Any, tmp_path_factory: Any, empty_store: Path) -> YearOn
     shutil.copytree(small_tables.folder, state / "tables" / small_tables.folder.name)
     config = Config()
     training = config.training.model_copy(
-        update={"horizon_days": HORIZON_DAYS, "n_rounds": 40, "num_threads": 1}
+        update={
+            "horizon_days": HORIZON_DAYS,
+            "n_rounds": 20,
+            "n_folds": 2,
+            "n_cutoffs": 3,
+            "num_threads": 1,
+        }
     )
+    tiers = training.tiers.model_copy(update={"method": "shares"})
+    training = training.model_copy(update={"tiers": tiers})
     config = config.model_copy(update={"training": training})
     tables = read_tables(state / "tables" / small_tables.folder.name)
     result = train(CohortSource(tables, state, config.features), config, MADE_AT, state, quiet())

@@ -39,7 +39,6 @@ from training.sentiment.fit import (
     CONSTANT,
     FROZEN,
     TUNED_NAME,
-    WORDS,
     Verdicts,
     choose_voices,
     fit_line,
@@ -120,7 +119,8 @@ def tuned_model(
     vectors = np.concatenate([part.vectors[:MOST_TUNED] for part in trained])
     line = fit_line(vectors, positive, encoder.manifest.weights)
     source = base_folder(DEFAULT_STATE) / HUGGING_FACE
-    settings = TuneSettings(threads=os.cpu_count() or 1)
+    threads = int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count() or 1)
+    settings = TuneSettings(threads=threads)
     _, tuned = tune_model(
         source, folder / TUNED, encoder.manifest, texts, positive, line, settings, SEED, tell
     )
@@ -133,11 +133,12 @@ def learn(
 ) -> Learned:
     """Fit words and a line on training texts; return every member's logits."""
     train = parts["train"]
-    words = fit_words(all_train, verdicts)
+    letters = fit_words(all_train, verdicts)
     line = fit_line(train.vectors, train.positive, "")
     found: dict[str, dict[str, Array]] = {"validation": {}, "test": {}}
     for key, logits in found.items():
-        logits[WORDS] = words.logits(parts[key].texts)
+        for name, words in letters.items():
+            logits[name] = words.logits(parts[key].texts)
         logits[FROZEN] = line.logits(parts[key].vectors)
         if tuned:
             numbers = tuned["line"]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from features.cli import Commands, exit_with
 from features.config import Config, read_config
-from features.contract.source import is_contract_source
+from features.contract.source import check_has_reviews, is_contract_source
 from features.errors import EXIT_DONE
 from features.ingestion.source import read_source
 from features.progress import Progress
@@ -68,6 +68,7 @@ def run_sentiment(arguments: Sequence[str]) -> int:
     parser = JOBS.parser("sentiment")
     parser.add_argument("--source", type=Path, required=True, help="the source's TOML")
     given = parser.parse_args(arguments)
+    check_has_reviews(given.source)
     from features.sentiment.job import score_source
 
     config = read_config(given.config)

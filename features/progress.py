@@ -33,7 +33,7 @@ class Progress:
         self, clock: Callable[[], float], expected: float = 0.0, out: TextIO | None = None
     ) -> None:
         self._clock = clock
-        self._start = clock()
+        self._start = self._since = clock()
         self._expected = expected
         self._done = 0.0
         self._running = 0.0
@@ -43,13 +43,19 @@ class Progress:
         """Add to the work that is known to come."""
         self._expected += weight
 
+    def begin(self, expected: float) -> None:
+        """Begin work of another kind, whose weights have nothing to do with those before."""
+        self._since = self._clock()
+        self._expected, self._done, self._running = expected, 0.0, 0.0
+
     def __call__(self, line: str, weight: float = 1.0) -> None:
         """Begin a step that takes about `weight` times as long as a step of weight 1."""
-        elapsed = self._clock() - self._start
+        now = self._clock()
+        elapsed = now - self._start
         self._done += self._running
         self._running = weight
         left = ""
         if self._done and self._expected > self._done:
-            seconds = elapsed / self._done * (self._expected - self._done)
+            seconds = (now - self._since) / self._done * (self._expected - self._done)
             left = f" (about {seconds:.0f} s left)"
         print(f"  {elapsed:5.0f} s  {line}{left}", file=self._out or sys.stderr, flush=True)

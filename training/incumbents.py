@@ -16,7 +16,7 @@ from training.policy import POLICY, TierPolicy, policy_from, shares_at_or_above
 from training.tiers.incumbent import Incumbent
 
 NUMBERS = "release.json"
-SAME_RUN = ("data", "configuration", "code", "versions")
+SAME_RUN = ("data", "sentiment", "configuration", "code", "versions")
 """What of the lineage makes two training runs for one cutoff the same."""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,9 @@ ROOMS = ("features", "training")
 LIBRARIES = ("numpy", "scipy", "lightgbm", "scikit-learn", "duckdb", "pandas")
 
 
-def describe_lineage(data_digest: str, config: Config) -> dict[str, Any]:
+def describe_lineage(
+    data_digest: str, config: Config, sentiment: Mapping[str, Mapping[str, str]]
+) -> dict[str, Any]:
     """Return what makes a release: equal inputs, configuration and code give equal lineage.
 
     Parameters
@@ -22,10 +25,13 @@ def describe_lineage(data_digest: str, config: Config) -> dict[str, Any]:
         Of the validated tables.
     config : Config
         The settings; of them, those of features and training count.
+    sentiment : mapping
+        Digests of the scores of reviews, as `features.sentiment.scores.scores_lineage`.
     """
     settings = config.training.model_dump_json() + config.features.model_dump_json()
     return {
         "data": data_digest,
+        "sentiment": {name: dict(digests) for name, digests in sentiment.items()},
         "configuration": hashlib.sha256(settings.encode()).hexdigest(),
         "code": code_digest(Path(__file__).parent.parent),
         "versions": {name: version(name) for name in LIBRARIES},

@@ -9,6 +9,7 @@ from pathlib import Path
 from features.config import Config, TierSettings
 from features.errors import InputError, NoSkillError
 from features.progress import Progress
+from features.sentiment.scores import scores_lineage
 from features.snapshot import Snapshot
 from features.tables import Tables
 from training.artifact import RELEASES
@@ -114,7 +115,8 @@ def train(
     lesson = gather(plan, source, settings, tell)
     tell(f"final model for {target.cutoff}: {backtest.winner}", FIT_WEIGHT)
     model = _fit_winner(backtest.winner, lesson, config)
-    lineage = describe_lineage(tables.digest, config)
+    scores = scores_lineage(tables, target.cutoff, enabled=config.features.sentiment.enabled)
+    lineage = describe_lineage(tables.digest, config, scores)
     incumbents = read_incumbents(
         state / RELEASES, tables.source, target.cutoff, target.horizon_days, lineage
     )

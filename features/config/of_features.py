@@ -38,7 +38,7 @@ class SentimentSettings(Section):
         (), description="what each output of a classifying model means; empty: it gives vectors"
     )
     max_tokens: int = Field(128, ge=8, le=512, description="tokens that are read of a text")
-    workers: int = Field(1, ge=1, le=64, description="processes that score, one thread each")
+    workers: int = Field(2, ge=1, le=64, description="processes that score, one thread each")
 
     @model_validator(mode="after")
     def _check_labels(self) -> Self:

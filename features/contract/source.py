@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from features.config import Section, check_settings, read_toml
-from features.errors import WrongValue
+from features.errors import InputError, WrongValue
 from features.ingestion.file_settings import RawFile, check_below_root
 
 KIND = "contract"
@@ -99,6 +99,24 @@ def is_contract_source(path: Path) -> bool:
         If the file is missing or is not TOML.
     """
     return read_toml(path).get("kind") == KIND
+
+
+def check_has_reviews(path: Path) -> None:
+    """Refuse a source of customers under contract where reviews are to be read.
+
+    Raises
+    ------
+    InputError
+        If the TOML tells of customers under contract.
+    ConfigError
+        If the file is missing or is not TOML.
+    """
+    if is_contract_source(path):
+        raise InputError(
+            f"{path} tells of customers under contract, one row each without reviews; expected a "
+            "source of orders with a table of reviews",
+            "give what they wrote as a column of numbers in their own table",
+        )
 
 
 def read_contract_source(path: Path) -> ContractSource:

@@ -8,13 +8,15 @@ vectors into scores, which costs next to nothing, so every head scores every rev
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from pathlib import Path
+from threading import Thread
 
 import numpy as np
 import pyarrow as pa
@@ -208,9 +210,9 @@ def fill_vectors(
     chunks = [missing[start : start + CHUNK] for start in range(0, len(missing), CHUNK)]
     if not chunks:
         return 0
-    tell.expect(sum(len(texts[digest]) for digest in missing))
+    tell.begin(sum(len(texts[digest]) for digest in missing))
     told, done, weight = 0.0, 0, 0
-    with _encoding(folder, workers) as encode_all:
+    with _encoding(folder, workers, len(chunks)) as encode_all:
         vectors = encode_all([texts[digest] for digest in chunk] for chunk in chunks)
         for chunk in chunks:
             weight += sum(len(texts[digest]) for digest in chunk)
@@ -225,14 +227,16 @@ def fill_vectors(
 
 @contextmanager
 def _encoding(
-    folder: Path, workers: int
+    folder: Path, workers: int, n_chunks: int
 ) -> Iterator[Callable[[Iterator[list[str]]], Iterator[Vectors]]]:
     """Yield a function that encodes chunks in their order, here or in processes of their own."""
-    if workers == 1:
+    if workers == 1 or n_chunks == 1:
         encoder = Encoder.open(folder)
         yield lambda chunks: map(encoder.encode, chunks)
         return
-    with ProcessPoolExecutor(workers, get_context("spawn"), _open_here, (folder,)) as pool:
+    with ProcessPoolExecutor(
+        min(workers, n_chunks), get_context("spawn"), _open_here, (folder,)
+    ) as pool:
         try:
             yield lambda chunks: pool.map(_encode_here, chunks)
         finally:
@@ -244,7 +248,16 @@ _HERE: list[Encoder] = []
 
 
 def _open_here(folder: Path) -> None:
+    Thread(target=_end_with_parent, daemon=True).start()
     _HERE[:] = [Encoder.open(folder)]
+
+
+def _end_with_parent() -> None:
+    """End this process once the one that started it is gone, which a pool does not do by itself."""
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _encode_here(texts: list[str]) -> Vectors:

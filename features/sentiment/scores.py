@@ -114,6 +114,30 @@ def scores_digest(tables: Tables, cutoff: date) -> str | None:
     return None if path is None else hash_file(path)
 
 
+def scores_lineage(tables: Tables, cutoff: date, *, enabled: bool) -> dict[str, dict[str, str]]:
+    """Return the digests of every table of scores that features up to a cutoff may have seen.
+
+    Returns
+    -------
+    dict
+        By the day of the head, or "default": the sha256 of the ``scores`` and of the ``head``.
+        Empty without scores, or where they bring no features.
+
+    Raises
+    ------
+    InputError
+        If a table of scores cannot be read.
+    """
+    if not enabled:
+        return {}
+    folder = scores_folder(tables.state, tables.source)
+    return {
+        path.stem: {"scores": hash_file(path), "head": read_notes(path).head}
+        for path in sorted(folder.glob("*.parquet"))
+        if path.stem == DEFAULT or path.stem <= cutoff.isoformat()
+    }
+
+
 def describe_scores(tables: Tables, *, enabled: bool) -> str:
     """Return one line on the sentiment that features of a source are made with.
 

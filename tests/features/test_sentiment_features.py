@@ -16,6 +16,7 @@ import pytest
 from features.build import build_features
 from features.catalogue import COLUMNS, SENTIMENT_COLUMNS, feature_named
 from features.config import FeatureSettings, SentimentSettings
+from features.errors import InputError
 from features.leaks import check_no_leaks
 from features.sentiment.scores import (
     Notes,
@@ -23,6 +24,7 @@ from features.sentiment.scores import (
     describe_scores,
     has_scores,
     scores_file,
+    scores_lineage,
     write_scores,
 )
 from features.snapshot import Snapshot
@@ -157,6 +159,33 @@ def test_a_run_is_told_of_reviews_that_were_not_scored(scored: Tables):
     scores_file(scored.state, scored.source, None).unlink()
     assert "not scored yet" in describe_scores(scored, enabled=True)
     assert describe_scores(scored, enabled=False) == ""
+
+
+def test_the_lineage_names_the_scores_that_a_cutoff_may_have_seen(scored: Tables):
+    def own(day: date) -> Path:
+        return scores_file(scored.state, scored.source, day)
+
+    for day in (date(2024, 2, 1), date(2024, 3, 2)):
+        write_scores(own(day), rows_of(SCORES[:3]), replace(NOTES, head="2" * 64))
+    found = scores_lineage(scored, SNAPSHOT.cutoff, enabled=True)
+    default = scores_file(scored.state, scored.source, None)
+    assert found == {
+        "default": {
+            "scores": hashlib.sha256(default.read_bytes()).hexdigest(), "head": "1" * 64,
+        },
+        "2024-02-01": {
+            "scores": hashlib.sha256(own(date(2024, 2, 1)).read_bytes()).hexdigest(),
+            "head": "2" * 64,
+        },
+    }  # fmt: skip
+    assert scores_lineage(scored, SNAPSHOT.cutoff, enabled=False) == {}
+
+
+def test_customers_under_contract_have_no_reviews_to_score():
+    from features.__main__ import run_sentiment
+
+    with pytest.raises(InputError, match=r"under contract, .*; expected a source of orders"):
+        run_sentiment(["--source", "datasets/telco_churn.toml"])
 
 
 def test_the_same_scores_give_the_same_bytes(tmp_path: Path):

@@ -2,13 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
-import shutil
-import signal
-import subprocess
-import sys
-import time
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -21,12 +15,10 @@ import pytest
 from features.config import SentimentSettings
 from features.errors import InputError
 from features.progress import Progress
-from features.sentiment.encoder import read_manifest
 from features.sentiment.head import BUCKETS, Head, Voice, Words, write_head
 from features.sentiment.job import score_source
-from features.sentiment.rooms import base_folder, heads_folder, source_folder, vectors_file
+from features.sentiment.rooms import base_folder, heads_folder
 from features.sentiment.scores import scores_file
-from features.sentiment.vectors import open_vectors
 from features.tables import REVIEWS, Tables
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -148,64 +140,3 @@ def test_the_packaged_model_scores_every_nasty_text_and_each_once(tables: Tables
     assert path.read_bytes() == before
     write_reviews(tables, [*NASTY, "a new one"])
     assert score_source(tables, tables.state, SentimentSettings(), quiet()).n_new == 1
-
-
-@pytest.mark.slow
-def test_a_killed_job_resumes_to_the_same_table_byte_for_byte(
-    tables: Tables, base_model: Path, tmp_path: Path
-):
-    take_base(tables, base_model)
-    rng = np.random.default_rng(0)
-    words = [
-        "good",
-        "bad",
-        "slow",
-        "fast",
-        "box",
-        "price",
-        "love",
-        "hate",
-        "broken",
-        "perfect",
-        "很好",
-        "太差",
-        "物流",
-        "ruim",
-        "ótimo",
-    ]
-    write_reviews(tables, [" ".join(rng.choice(words, rng.integers(2, 12))) for _ in range(2200)])
-    other = tmp_path / "other"
-    shutil.copytree(tables.state, other, copy_function=os.link)
-    script = (
-        "import sys, time\nfrom pathlib import Path\nfrom dataclasses import replace\n"
-        "from datetime import date\nfrom features.config import SentimentSettings\n"
-        "from features.progress import Progress\nfrom features.tables import Tables\n"
-        "from features.sentiment.job import score_source\n"
-        "state = Path(sys.argv[1])\n"
-        "tables = Tables(state / 'tables' / 'shop', 'shop', 'GBP', date(2024, 1, 2), "
-        f"date(2024, 4, 1), {tables.digest!r})\n"
-        "score_source(tables, state, SentimentSettings(), Progress(time.monotonic))\n"
-    )
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-c", script]
-    subprocess.run([*command, str(tables.state)], check=True, env=environment, capture_output=True)
-    model = read_manifest(base_folder(other)).digest
-    killed = subprocess.Popen([*command, str(other)], env=environment, stderr=subprocess.DEVNULL)
-    kept = 0
-    while killed.poll() is None and not kept:
-        time.sleep(0.02)
-        if vectors_file(other).is_file():
-            with open_vectors(vectors_file(other), model) as store:
-                kept = store.count()
-    killed.send_signal(signal.SIGKILL)
-    killed.wait()
-    assert killed.returncode == -signal.SIGKILL
-    assert kept % 512 == 0
-    assert not scores_file(other, "shop", None).exists()
-    subprocess.run([*command, str(other)], check=True, env=environment, capture_output=True)
-    digests = [
-        hashlib.sha256(scores_file(state, "shop", None).read_bytes()).hexdigest()
-        for state in (tables.state, other)
-    ]
-    assert digests[0] == digests[1]
-    assert source_folder(other, "shop").is_dir()

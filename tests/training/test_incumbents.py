@@ -18,7 +18,13 @@ from training.release import Release, load_release, write_release
 from training.tiers.incumbent import Incumbent
 
 CUTOFF, HORIZON = date(2011, 6, 13), 180
-LINEAGE = {"data": "d", "configuration": "c", "code": "e", "versions": {"numpy": "2"}}
+LINEAGE = {
+    "data": "d",
+    "sentiment": {},
+    "configuration": "c",
+    "code": "e",
+    "versions": {"numpy": "2"},
+}
 SHARES = {"silver": pytest.approx(0.3), "gold": pytest.approx(0.1), "diamond": 0.02}
 CUTS = {"silver": 60.0, "gold": 230.0, "diamond": 900.0}
 

@@ -64,9 +64,10 @@ def test_a_line_is_the_regression_with_its_scaling_folded_in():
     np.testing.assert_allclose(line.logits(vectors), expected.decision_function(scaled), atol=1e-4)
 
 
-def test_words_tell_good_from_bad_texts_they_have_not_seen():
+@pytest.mark.parametrize("name", ["tfidf", "tfidf_contrast"])
+def test_words_tell_good_from_bad_texts_they_have_not_seen(name: str):
     texts, positive = make_texts(400)
-    words = fit_words(texts[:300], positive[:300])
+    words = fit_words(texts[:300], positive[:300])[name]
     found = measure_scores(to_probability(words.logits(texts[300:])), positive[300:])
     assert found["auc"] > 0.99
     assert words.logits([]).shape == (0,)
@@ -197,7 +198,7 @@ def test_a_head_learns_only_from_clear_stars_known_before_its_day(tables: Tables
 def test_without_a_model_a_shop_gets_a_head_of_letters_that_scores(tables: Tables):
     write_starred(tables, 400)
     own = learn_own_head(tables, tables.state, KNOWN_BEFORE, 1, 0, quiet())
-    assert set(own.measured) == {"constant", "tfidf", "chosen"}
+    assert set(own.measured) == {"constant", "tfidf", "tfidf_contrast", "chosen"}
     assert own.measured["constant"]["all"]["auc"] == 0.5
     assert own.measured["chosen"]["all"]["auc"] > 0.99
     assert read_head(own.folder).digest == own.head.digest

@@ -61,7 +61,10 @@ def build_facts(result: TrainingResult, trained_on: date, seed: int) -> dict[str
         "model": backtest.winner,
         "is_learned": backtest.winner == LEARNED,
         "n_features": len(release.columns),
-        "lineage": {name: lineage[name] for name in ("data", "configuration", "code", "versions")},
+        "lineage": {
+            name: lineage[name]
+            for name in ("data", "sentiment", "configuration", "code", "versions")
+        },
         "level": lineage["level"],
         "cutoffs": lineage["cutoffs"],
         "backtest": {

@@ -151,7 +151,7 @@ def train_contract(
         model=fit_candidate(name, design, matrix, churned, seed),
         calibration=calibration,
         bands=_bands(labelled, unseen, config),
-        lineage=describe_lineage(table.digest, config)
+        lineage=describe_lineage(table.digest, config, {})
         | {
             "n_customers": len(labelled),
             "n_churned": int(churned.sum()),

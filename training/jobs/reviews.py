@@ -8,6 +8,7 @@ from datetime import date
 from pathlib import Path
 
 from features.config import read_config
+from features.contract.source import check_has_reviews
 from features.errors import EXIT_DONE
 from features.ingestion.source import read_source
 from features.progress import Progress
@@ -40,6 +41,7 @@ def run_sentiment_head(given: Sequence[str]) -> int:
         help="day from which the head is used; default: the oldest cutoff that training looks at",
     )
     arguments = parser.parse_args(given)
+    check_has_reviews(arguments.source)
     config = read_config(arguments.config)
     tables = read_tables(arguments.state / "tables" / read_source(arguments.source).name)
     from training.registry import Registry

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from features.config import Config
 from features.progress import Progress
+from features.sentiment.scores import scores_lineage
 from features.snapshot import Snapshot
 from features.tables import Tables
 from training.cohort import CohortSource
@@ -22,8 +23,11 @@ BACKTESTS = "backtests"
 
 
 def backtest_key(tables: Tables, config: Config) -> str:
-    """Return a digest of all that decides the figures: data, settings, code and versions."""
-    told = json.dumps(describe_lineage(tables.digest, config), sort_keys=True)
+    """Return a digest of all that decides the figures: data, scores, settings, code, versions."""
+    scores = scores_lineage(
+        tables, tables.data_complete_before, enabled=config.features.sentiment.enabled
+    )
+    told = json.dumps(describe_lineage(tables.digest, config, scores), sort_keys=True)
     return hashlib.sha256(told.encode()).hexdigest()
 
 

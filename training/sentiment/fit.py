@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,12 +29,13 @@ Verdicts = NDArray[np.bool_]
 
 LINE_SPREAD = 0.003
 """Inverse strength (C) of the line's regularisation, on vectors scaled to unit spread."""
-WORDS_SPREAD = 20.0
+WORDS_SPREAD, CONTRAST_SPREAD = 4.0, 20.0
 EVEN_SHARE = 0.3
 """Weight of a sequence that says nothing, beside |log odds| of one that does."""
 FEWEST_TEXTS = 2
 """Texts that a sequence must stand in; rarer ones would fill a text's length and say nothing."""
 CONSTANT, WORDS, FROZEN, TUNED_NAME = "constant", "tfidf", "frozen", "fine_tuned"
+CONTRAST = "tfidf_contrast"
 FEWEST_TO_CALIBRATE = 60
 """Verdicts of a language, a sixth of them of the rarer kind, to give it a voice of its own."""
 FEWEST_OF_A_KIND = 10
@@ -54,14 +56,16 @@ def fit_line(vectors: Vectors, positive: Verdicts, model: str, spread: float = L
     return Line(model, weights, float(fitted.intercept_[0] - weights @ mean))
 
 
-def fit_words(texts: Sequence[str], positive: Verdicts) -> Words:
-    """Fit TF-IDF of hashed letter sequences with a logistic regression.
+def fit_words(texts: Sequence[str], positive: Verdicts) -> dict[str, Words]:
+    """Fit TF-IDF of hashed letter sequences with a logistic regression, in two ways.
 
-    A sequence also counts by how unevenly it stands in texts of either kind: the log-count ratio
-    of Wang and Manning (2012).
+    Returns
+    -------
+    dict of str to Words
+        ``tfidf``; and ``tfidf_contrast``, where a sequence also counts by how unevenly it stands in
+        texts of either kind (the log-count ratio of Wang and Manning 2012). The second is better
+        where tens of thousands of texts teach, the first where few do or nearly all are of one kind.
     """
-    from sklearn.linear_model import LogisticRegression
-
     counts = count_letters(texts)
     n_buckets = counts.shape[1]
     n_good = np.bincount(counts[positive].indices, minlength=n_buckets)
@@ -69,12 +73,22 @@ def fit_words(texts: Sequence[str], positive: Verdicts) -> Words:
     n_with = n_good + n_bad
     rarity = np.log((1 + len(texts)) / (1 + n_with)) + 1
     odds = (1 + n_good) / (n_buckets + n_good.sum()) * (n_buckets + n_bad.sum()) / (1 + n_bad)
-    rarity = rarity * (EVEN_SHARE + np.abs(np.log(odds)))
-    rarity = np.where(n_with < FEWEST_TEXTS, 0, rarity).astype(np.float32)
-    fitted = LogisticRegression(C=WORDS_SPREAD, max_iter=300, tol=1e-4).fit(
-        weigh(counts, rarity), positive
+    rarity = np.where(n_with < FEWEST_TEXTS, 0, rarity)
+    contrast = rarity * (EVEN_SHARE + np.abs(np.log(odds)))
+    return {
+        WORDS: _fit_weighed(counts, rarity, positive, WORDS_SPREAD),
+        CONTRAST: _fit_weighed(counts, contrast, positive, CONTRAST_SPREAD),
+    }
+
+
+def _fit_weighed(counts: Any, rarity: Array, positive: Verdicts, spread: float) -> Words:
+    from sklearn.linear_model import LogisticRegression
+
+    small = rarity.astype(np.float32)
+    fitted = LogisticRegression(C=spread, max_iter=300, tol=1e-4).fit(
+        weigh(counts, small), positive
     )
-    return Words(rarity, fitted.coef_[0].astype(np.float32), float(fitted.intercept_[0]))
+    return Words(small, fitted.coef_[0].astype(np.float32), float(fitted.intercept_[0]))
 
 
 def has_both(positive: Verdicts, fewest: int = FEWEST_OF_A_KIND) -> bool:

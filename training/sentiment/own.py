@@ -35,7 +35,6 @@ from training.sentiment.fit import (
     CONSTANT,
     FROZEN,
     TUNED_NAME,
-    WORDS,
     Verdicts,
     choose_voices,
     fit_line,
@@ -154,8 +153,8 @@ def _fit_members(
     teach = slice(0, cuts[0])
     tell("letters")
     words = fit_words(texts[teach], positive[teach])
-    members: dict[str, Line | Words] = {WORDS: words}
-    logits = {WORDS: words.logits(texts)}
+    members: dict[str, Line | Words] = {**words}
+    logits = {name: each.logits(texts) for name, each in words.items()}
     base = base_folder(state)
     if not (base / "manifest.json").is_file() or read_manifest(base).labels:
         tell("no base model that gives vectors: letters alone (make sentiment-base)")

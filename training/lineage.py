@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from datetime import date
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from features.config import Config
+from features.sentiment.scores import scores_lineage
+from features.tables import Tables
 
 ROOMS = ("features", "training")
 LIBRARIES = ("numpy", "scipy", "lightgbm", "scikit-learn", "duckdb", "pandas")
@@ -36,6 +39,18 @@ def describe_lineage(
         "code": code_digest(Path(__file__).parent.parent),
         "versions": {name: version(name) for name in LIBRARIES},
     }
+
+
+def lineage_of(tables: Tables, cutoff: date, config: Config) -> dict[str, Any]:
+    """Return the lineage of what is learned from a source's tables and scores for a cutoff.
+
+    Raises
+    ------
+    InputError
+        If a table of scores cannot be read.
+    """
+    scores = scores_lineage(tables, cutoff, enabled=config.features.sentiment.enabled)
+    return describe_lineage(tables.digest, config, scores)
 
 
 def code_digest(root: Path) -> str:

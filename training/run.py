@@ -9,7 +9,6 @@ from pathlib import Path
 from features.config import Config, TierSettings
 from features.errors import InputError, NoSkillError
 from features.progress import Progress
-from features.sentiment.scores import scores_lineage
 from features.snapshot import Snapshot
 from features.tables import Tables
 from training.artifact import RELEASES
@@ -24,7 +23,7 @@ from training.learn.baselines import fit_baselines
 from training.learn.fit import Lesson, fit_blend, gather
 from training.learn_policy import learn_policy
 from training.lifecycle import COLUMNS as LIFECYCLE_COLUMNS
-from training.lineage import describe_lineage
+from training.lineage import lineage_of
 from training.models.model import Model
 from training.outlook import Outlook, learn_outlook
 from training.reference import FILE, reference_bytes
@@ -115,8 +114,7 @@ def train(
     lesson = gather(plan, source, settings, tell)
     tell(f"final model for {target.cutoff}: {backtest.winner}", FIT_WEIGHT)
     model = _fit_winner(backtest.winner, lesson, config)
-    scores = scores_lineage(tables, target.cutoff, enabled=config.features.sentiment.enabled)
-    lineage = describe_lineage(tables.digest, config, scores)
+    lineage = lineage_of(tables, target.cutoff, config)
     incumbents = read_incumbents(
         state / RELEASES, tables.source, target.cutoff, target.horizon_days, lineage
     )

@@ -20,7 +20,7 @@ from training.candidate import Judged, judge_version, version_of
 from training.cohort import CohortSource
 from training.gate import Ruling
 from training.incumbents import read_incumbents
-from training.lineage import describe_lineage
+from training.lineage import lineage_of
 from training.promotion import UNSEEN_BY_NEITHER
 from training.record import record_training
 from training.registry import Version
@@ -67,7 +67,7 @@ def with_horizon(config: Config, horizon_days: int) -> Config:
 
 def inputs_digest(shop: Shop, config: Config, as_of: date) -> str:
     """Return the sha256 of all that makes a retraining: the same inputs make the same release."""
-    lineage = describe_lineage(shop.tables.digest, config)
+    lineage = lineage_of(shop.tables, as_of, config)
     horizon_days = config.training.horizon_days
     near = read_incumbents(shop.state / RELEASES, shop.tables.source, as_of, horizon_days, lineage)
     told = {

@@ -12,11 +12,10 @@ from pathlib import Path
 
 from features.config import Config
 from features.progress import Progress
-from features.sentiment.scores import scores_lineage
 from features.snapshot import Snapshot
 from features.tables import Tables
 from training.cohort import CohortSource
-from training.lineage import describe_lineage
+from training.lineage import lineage_of
 from training.rolling.judged import Judged, judge_moment, read_judged, write_judged
 
 BACKTESTS = "backtests"
@@ -24,10 +23,7 @@ BACKTESTS = "backtests"
 
 def backtest_key(tables: Tables, config: Config) -> str:
     """Return a digest of all that decides the figures: data, scores, settings, code, versions."""
-    scores = scores_lineage(
-        tables, tables.data_complete_before, enabled=config.features.sentiment.enabled
-    )
-    told = json.dumps(describe_lineage(tables.digest, config, scores), sort_keys=True)
+    told = json.dumps(lineage_of(tables, tables.data_complete_before, config), sort_keys=True)
     return hashlib.sha256(told.encode()).hexdigest()
 
 

@@ -34,17 +34,21 @@ class Grain:
     table : str
         Canonical table that the rows are made of.
     rows : callable
-        From the table, the snapshot and what is told to the rows: the known ones only.
+        From the table (and `beside`), the snapshot and what is told to the rows: the known ones
+        only.
     definitions : dict of str to Definition
         How each feature is computed.
     counts : frozenset of str
         Features that are 0 for a customer without a row; the others are unknown then.
+    beside : str
+        Second canonical table that the rows are made of; empty: none.
     """
 
     table: str
-    rows: Callable[[ir.Table, Snapshot, frozenset[str]], ir.Table]
+    rows: Callable[..., ir.Table]
     definitions: dict[str, Definition]
     counts: frozenset[str] = frozenset()
+    beside: str = ""
 
 
 def named(*definitions: Definition) -> dict[str, Definition]:

@@ -20,6 +20,9 @@ _PRICES = (
     Feature("n_discount_days", "days", "Order days with a discount.", PARTIAL_DEFECTION, 0, "price", "discount"),
     Feature("margin_share", "share", "Margin / amount of the lines whose margin is known; unknown if that amount is not above 0.", HOUSE, 0, "price", "margin"),
     Feature("return_units_share", "share", "Units returned / max(units sold, 1e-6).", HOUSE, 0, "returns", "quantity"),
+    Feature("n_units", "units", "Units sold.", HOUSE, 0, "basket", "quantity"),
+    Feature("units_per_day", "units per day", "Units sold / order days on which units were sold; unknown without one.", HOUSE, 0, "basket", "quantity"),
+    Feature("gross_value_per_unit", "currency per unit", "Gross value / units sold; unknown without units.", HOUSE, 0, "price", "quantity"),
 )
 
 _ORDERS = (
@@ -47,6 +50,7 @@ _OPINIONS = (
 
 _INTERACTIONS = (
     *(Feature(f"n_visits_{days}d", "visits", f"Visits of the {days} days before the cutoff; unknown if the history is much shorter.", HOUSE, 0, "interaction", "visit", days) for days in VISIT_WINDOW_DAYS),
+    Feature("n_visits_since_last_order", "visits", "Visits on days after the last order day.", HOUSE, 0, "interaction", "visit"),
     Feature("days_since_last_visit", "days", "Days from the last visit to the cutoff; unknown without one.", HOUSE, 0, "interaction", "visit"),
     Feature("n_complaints", "complaints", "Complaints.", PARTIAL_DEFECTION, 0, "interaction", "complaint"),
     Feature("n_complaints_90d", "complaints", "Complaints of the 90 days before the cutoff; unknown if the history is much shorter.", HOUSE, 0, "interaction", "complaint", RECENT_DAYS),

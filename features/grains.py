@@ -36,6 +36,13 @@ GRAINS = (
         interactions.definitions(),
         interactions.COUNTS,
     ),
+    Grain(
+        "interactions",
+        interactions.build_visits_after_orders,
+        interactions.after_orders(),
+        frozenset(interactions.after_orders()),
+        beside="order_lines",
+    ),
 )
 """Every kind of rows with its features; the first has a row of every customer."""
 
@@ -111,7 +118,8 @@ def _aggregate(
     wanted = {name: define for name, define in grain.definitions.items() if name in known}
     if not wanted:
         return None
-    rows = grain.rows(tables[grain.table], snapshot, told)
+    read = [tables[name] for name in (grain.table, grain.beside) if name]
+    rows = grain.rows(*read, snapshot, told)
     return rows.group_by("customer_id").agg(**{n: d(rows, snapshot) for n, d in wanted.items()})
 
 

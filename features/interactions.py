@@ -24,6 +24,29 @@ def build_interactions(
     return known.select("customer_id", "kind", age_days=age_days(known.day, snapshot))
 
 
+def build_visits_after_orders(
+    interactions: ir.Table, order_lines: ir.Table, snapshot: Snapshot, told: frozenset[str]
+) -> ir.Table:
+    """Keep the known visits on days after the customer's last known order day.
+
+    Returns
+    -------
+    ibis table
+        ``customer_id`` and ``age_days`` of each such visit.
+    """
+    lines = known_rows(order_lines, snapshot)
+    last = lines.group_by("customer_id").agg(last_day=lines.day.max())
+    visits = known_rows(interactions, snapshot)
+    visits = visits.filter(visits.kind == "visit").join(last, "customer_id")
+    after = visits.filter(visits.day > visits.last_day)
+    return after.select("customer_id", age_days=age_days(after.day, snapshot))
+
+
+def n_visits_since_last_order(visits: ir.Table, snapshot: Snapshot) -> ir.Value:
+    """Visits after the last order day."""
+    return visits.count().cast("float64")
+
+
 def n_recent(rows: ir.Table, snapshot: Snapshot, kind: str, window_days: int) -> ir.Value:
     """Interactions of one kind in a window."""
     return count_rows((rows.kind == kind) & within(rows, window_days))
@@ -65,6 +88,11 @@ def definitions() -> dict[str, Definition]:
     ):
         told[name] = partial(n_recent, kind=kind, window_days=RECENT_DAYS)
     return told
+
+
+def after_orders() -> dict[str, Definition]:
+    """Return the features of visits after the last order under their columns' names."""
+    return named(n_visits_since_last_order)
 
 
 COUNTS = frozenset(name for name in definitions() if name.startswith("n_"))

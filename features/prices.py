@@ -1,4 +1,4 @@
-"""Discounts, margins and units returned, of customer-days.
+"""Discounts, margins and units, of customer-days.
 
 Each feature is a function named like its column, as in :mod:`features.rfm`; it is computed only
 where the column it needs is told.
@@ -39,6 +39,29 @@ def return_units_share(days: ir.Table, snapshot: Snapshot) -> ir.Value:
     return money(days.units_returned.sum()) / sold
 
 
+def n_units(days: ir.Table, snapshot: Snapshot) -> ir.Value:
+    """Units sold."""
+    return money(days.units_sold.sum())
+
+
+def units_per_day(days: ir.Table, snapshot: Snapshot) -> ir.Value:
+    """Units sold on a day on which any were."""
+    return money(days.units_sold.sum()) / count_rows(days.units_sold > 0).nullif(0)
+
+
+def gross_value_per_unit(days: ir.Table, snapshot: Snapshot) -> ir.Value:
+    """Gross value over units sold; both in millionths."""
+    return days.gross.sum().cast("float64") / days.units_sold.sum().cast("float64").nullif(0)
+
+
 def definitions() -> dict[str, Definition]:
     """Return every feature of this module under its column's name."""
-    return named(discount_share, n_discount_days, margin_share, return_units_share)
+    return named(
+        discount_share,
+        n_discount_days,
+        margin_share,
+        return_units_share,
+        n_units,
+        units_per_day,
+        gross_value_per_unit,
+    )

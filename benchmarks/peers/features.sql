@@ -45,6 +45,7 @@ sums AS (
            avg(hour) AS mean_hour, max(weekday) FILTER (next_age IS NULL) AS last_weekday,
            sum(discount) AS discount, count(*) FILTER (discount > 0) AS n_discount_days,
            sum(margin) AS margin, sum(units_sold) AS units_sold, sum(units_returned) AS units_returned,
+           count(*) FILTER (units_sold > 0) AS n_unit_days,
            {windows}
     FROM placed GROUP BY customer_id
 ),
@@ -76,7 +77,7 @@ channel_sums AS (
     FROM channels GROUP BY customer_id
 )
 SELECT * EXCLUDE (gap_sd, n_gaps, returned, gross, n_lines, n_weekend_days, east, north, discount,
-                  margin, units_sold, units_returned),
+                  margin, units_sold, units_returned, n_unit_days),
        tenure_days - days_since_last_order AS first_to_last_days,
        net_spend / n_order_days AS mean_day_value,
        (days_since_last_order - 1) / tenure_days AS recency_ratio,
@@ -100,7 +101,9 @@ SELECT * EXCLUDE (gap_sd, n_gaps, returned, gross, n_lines, n_weekend_days, east
        sqrt(east * east + north * north) / n_order_days AS weekday_concentration,
        discount / greatest(gross + discount, 1e-6) AS discount_share,
        CASE WHEN net_spend > 5e-7 THEN margin / net_spend END AS margin_share,
-       units_returned / greatest(units_sold, 1e-6) AS return_units_share
+       units_returned / greatest(units_sold, 1e-6) AS return_units_share,
+       units_sold AS n_units, units_sold / nullif(n_unit_days, 0) AS units_per_day,
+       gross / nullif(units_sold, 0) AS gross_value_per_unit
 FROM sums
 LEFT JOIN order_sums USING (customer_id)
 LEFT JOIN category_sums USING (customer_id)

@@ -81,7 +81,7 @@ def _pandas_sums(days: pd.DataFrame, by: Any, snapshot: Snapshot) -> pd.DataFram
         "positive_day_spend": net.where(net > 0, 0.0), "n_return_days": days["returned"] > 0,
         "n_nonpositive_days": net <= CENT_FRACTION, "n_weekend_days": days["weekday"] >= 5,
         "east": np.cos(days["weekday"] * 2 * np.pi / 7), "north": np.sin(days["weekday"] * 2 * np.pi / 7),
-        "n_discount_days": days["discount"] > 0,
+        "n_discount_days": days["discount"] > 0, "n_unit_days": days["units_sold"] > 0,
         "n_order_days_twelfth_horizon": age <= math.ceil(max(snapshot.horizon_days / 12, 3)),
     }  # fmt: skip
     for name, (above, up_to) in windows_of(snapshot).items():

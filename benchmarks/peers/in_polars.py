@@ -85,6 +85,7 @@ def _sums(snapshot: Snapshot) -> list[pl.Expr]:
         "n_weekend_days": (pl.col("weekday") >= 5).sum(),
         "east": angle.cos().sum(), "north": angle.sin().sum(),
         "n_discount_days": (pl.col("discount") > 0).sum(),
+        "n_unit_days": (pl.col("units_sold") > 0).sum(),
         "products_per_day": pl.col("n_products").mean(), "mean_hour": pl.col("hour").mean(),
         "n_order_days_twelfth_horizon":
             (age <= math.ceil(max(snapshot.horizon_days / 12, 3))).sum(),

@@ -38,4 +38,6 @@ def derive_features(t: pd.DataFrame, snapshot: Snapshot) -> pd.DataFrame:
         discount_share=t["discount"] / (t["gross"] + t["discount"]).clip(lower=1e-6),
         margin_share=t["margin"] / t["net_spend"].where(t["net_spend"] > CENT_FRACTION),
         return_units_share=t["units_returned"] / t["units_sold"].clip(lower=1e-6),
+        n_units=t["units_sold"], units_per_day=t["units_sold"] / t["n_unit_days"].where(t["n_unit_days"] > 0),
+        gross_value_per_unit=t["gross"] / t["units_sold"].where(t["units_sold"] > 0),
     )  # fmt: skip

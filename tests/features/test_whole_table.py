@@ -76,6 +76,10 @@ INTERACTED = [
     ("b", "2024-02-01", "-", "referral"),
     ("b", "2024-02-01", "-", "message_open"),
     ("b", "2023-12-01", "-", "message_open"),
+    ("c", "2024-01-01", "-", "visit"),  # age 60: the day of the last order
+    ("c", "2024-02-15", "-", "visit"),  # age 15
+    ("c", "2024-02-15", "-", "visit"),
+    ("c", "2024-02-16", "2024-03-01", "visit"),  # known too late
     ("d", "2023-06-01", "-", "visit"),  # age 274
 ]
 # fmt: on
@@ -174,6 +178,9 @@ EXPECTED: dict[str, list[float]] = {
     "n_discount_days": [1, 1, 1, 0, 0, 2],
     "margin_share": [.4, 1 / 3, nan, .4, nan, 62 / 157],
     "return_units_share": [0, 0, .6, .1, 1 / D, 0],
+    "n_units": [1, 6, 5, 10, 0, 8],
+    "units_per_day": [1, 3, 2.5, 10, nan, 2],
+    "gross_value_per_unit": [10, 50 / 6, 20.3 / 5, 5, nan, 20],
     "n_orders": [1, 2, 2, 1, 0, 3],
     "return_lag_days": [nan, nan, 0, 15, nan, nan],
     "n_categories": [1, 2, 2, 1, nan, 2],
@@ -187,9 +194,10 @@ EXPECTED: dict[str, list[float]] = {
     "last_stars": [5, 2, nan, nan, nan, 3.5],
     "share_low_stars": [0, .5, nan, nan, nan, 1 / 3],
     "stars_trend": [nan, -2, nan, nan, nan, 2.5],
-    "n_visits_30d": [1, 1, 0, 0, 0, 0],
-    "n_visits_90d": [1, 3, 0, 0, 0, 0],
-    "days_since_last_visit": [1, 30, nan, nan, nan, 274],
+    "n_visits_30d": [1, 1, 0, 0, 2, 0],
+    "n_visits_90d": [1, 3, 0, 0, 3, 0],
+    "n_visits_since_last_order": [0, 0, 0, 0, 2, 0],
+    "days_since_last_visit": [1, 30, nan, nan, 15, 274],
     "n_complaints": [0, 0, 2, 0, 0, 0],
     "n_complaints_90d": [0, 0, 1, 0, 0, 0],
     "days_since_last_complaint": [nan, nan, 20, nan, nan, nan],
@@ -234,7 +242,7 @@ UNTOLD = {
     "product_id": ["products_per_day", "last_day_products"],
     "discount": ["discount_share", "n_discount_days"],
     "margin": ["margin_share"],
-    "quantity": ["return_units_share"],
+    "quantity": ["return_units_share", "n_units", "units_per_day", "gross_value_per_unit"],
     "category": ["n_categories", "category_concentration"],
     "channel": ["n_channels", "channel_concentration", "main_channel_share"],
 }

@@ -8,42 +8,29 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import date
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 from msgspec import UnsetType
 
-from features.catalogue import feature_named
-from features.config.of_playbook import LIFECYCLE
 from features.errors import ReleaseError
 from serving import refusals
-from serving.schemas import (
-    BatchItem,
-    FeatureName,
-    PlaybookAction,
-    Scheme,
-    SchemeTier,
-    TierAnswer,
-    TierLabel,
-    TierRequest,
-)
+from serving.given import GivenVectors, Row
+from serving.schemas import BatchItem, Scheme, TierAnswer, TierRequest
+from serving.wording import RELEASE_DIGITS, Wording
 
 if TYPE_CHECKING:
     from features.online import OnlineStore
     from training.release import Release
     from training.scores import RowScore
 
-Row = npt.NDArray[np.float64]
 Record = Callable[[TierAnswer, Row | None], None]
 """Takes each answer with the features it rests on; None where those stand in the store."""
 
-RELEASE_DIGITS = 12
 NO_CUSTOMER = "no customer of this id had an order before the cutoff"
-NO_ORDERS = 0
 NO_SCORE = "no score can be made of this customer's features"
 
 
@@ -77,25 +64,9 @@ class Predictor:
         self._has_scores = store is not None and _has_scores(store, release)
         self._scorer = release.row_scorer()
         self._score_type = release.row_score
-        self._rungs = release.rungs
         self._one_at_a_time = threading.Lock()  # the scorer's buffers belong to one thread
-        self._cutoff = release.cutoff.isoformat()
-        self._currency, self._horizon_days = release.currency, release.horizon_days
-        self._policy = release.policy.id[:RELEASE_DIGITS]
-        self._tiers = _scheme_tiers(release)
-        self._levels = tuple(level.id for level in release.policy.risk)
-        # A release without levels tells none, nor a score without a state: its place is -1.
-        self._risk_levels = self._levels or (None,)
-        self._states = (*LIFECYCLE, None)
-        self._in_force = _tiers_in_force(store)
-        self._days: dict[float, str] = {}
-        self._actions: dict[tuple[str, int, int], list[str]] = {}
-        self._features = [_described(name, release.required) for name in release.columns]
-        self._position = {name: i for i, name in enumerate(release.columns)}
-        self._required = tuple((name, self._position[name]) for name in release.required)
-        self._never_negative = frozenset(
-            known.name for known in self._features if known.unit == "days"
-        )
+        self._wording = Wording(release, store)
+        self._given = GivenVectors(self._wording.features)
 
     def answer_for(self, customer_id: str) -> TierAnswer | None:
         """Return the tier of a customer, or None if the store does not know the id.
@@ -123,7 +94,7 @@ class Predictor:
             422 naming the field: an unknown feature, a required one without a number, a value
             that cannot be.
         """
-        row = self._given_row(request.features, "features")
+        row = self._given.read(request.features, "features")
         answer = self._answer_row(_Case(_known_id(request.customer_id), row, "features"))
         self._record(answer, row)
         return answer
@@ -150,28 +121,14 @@ class Predictor:
 
     def scheme(self) -> Scheme:
         """Return the tiers in force, bottom to top, and what they rest on."""
-        release = self.release
-        return Scheme(
-            release=self.release_id,
-            model=release.model.name,
-            source=release.source,
-            currency=release.currency,
-            horizon_days=release.horizon_days,
-            cutoff=self._cutoff,
-            tiers=list(self._tiers),
-            playbook=[
-                PlaybookAction(id=one, zh=label["zh"], en=label["en"])
-                for one, label in release.policy.playbook.labels.items()
-            ],
-            features=self._features,
-        )
+        return self._wording.scheme()
 
     def _case(self, item: BatchItem, position: int) -> tuple[_Case | None, TierAnswer | None]:
         """Return an item of a batch as a case to score, or else its answer."""
         customer_id = _known_id(item.customer_id)
         if not isinstance(item.features, UnsetType):
             path = f"[{position}].features"
-            return _Case(customer_id, self._given_row(item.features, path), path), None
+            return _Case(customer_id, self._given.read(item.features, path), path), None
         if customer_id is None:
             raise refusals.empty_item(position)
         stored = self._stored_answer(customer_id)
@@ -179,7 +136,7 @@ class Predictor:
             return None, stored
         row = self._stored_row(customer_id)
         if row is None:
-            return None, self._no_tier(customer_id, "unknown_customer", NO_CUSTOMER)
+            return None, self._wording.no_tier(customer_id, "unknown_customer", NO_CUSTOMER)
         return _Case(customer_id, row), None
 
     def _stored_answer(self, customer_id: str) -> TierAnswer | None:
@@ -198,16 +155,7 @@ class Predictor:
             value, p_churn, at_risk, int(tier), int(risk), low, high, int(rung), probability,
             near, int(state),
         )  # fmt: skip
-        place, since = told
-        standing = None if place < 0 else (self._in_force[int(place)], self._iso_day(since))
-        return self._ok(customer_id, score, standing)
-
-    def _iso_day(self, ordinal: float) -> str:
-        """Return a stored day; there are few of them, one for each re-tier date."""
-        told = self._days.get(ordinal)
-        if told is None:
-            told = self._days[ordinal] = date.fromordinal(int(ordinal)).isoformat()
-        return told
+        return self._wording.tier(customer_id, score, self._wording.standing(*told))
 
     def _stored_row(self, customer_id: str) -> Row | None:
         """Return the stored features of a customer, or None."""
@@ -218,23 +166,6 @@ class Predictor:
             )
         row = self.store.read(customer_id)
         return None if row is None else row[self._stored_positions]
-
-    def _given_row(self, features: Mapping[str, float | None], path: str) -> Row:
-        """Return a feature vector in the release's order; missing and null become NaN."""
-        row = [math.nan] * len(self._position)
-        for name, value in features.items():
-            position = self._position.get(name)
-            if position is None:
-                raise refusals.unknown_feature(f"{path}.{name}", name, self._position)
-            if value is None:
-                continue
-            if value < 0 and name in self._never_negative:
-                raise refusals.negative(f"{path}.{name}", value)
-            row[position] = value
-        for name, position in self._required:
-            if math.isnan(row[position]):
-                raise refusals.missing_feature(f"{path}.{name}", name)
-        return np.array(row, dtype=np.float64)
 
     def _answer_row(self, case: _Case) -> TierAnswer:
         """Score one case with features and put it in words."""
@@ -262,101 +193,14 @@ class Predictor:
         """
         if score.tier < 0:
             reason = self.release.insufficient_reason(case.row) or NO_SCORE
-            return self._no_tier(case.customer_id, "insufficient_data", reason, score.rung)
+            return self._wording.no_tier(case.customer_id, "insufficient_data", reason, score.rung)
         if not _is_number(score):
             if case.path is not None:
                 raise refusals.impossible_vector(case.path)
-            return self._no_tier(case.customer_id, "insufficient_data", NO_SCORE, score.rung)
-        return self._ok(case.customer_id, score)
-
-    def _ok(
-        self,
-        customer_id: str | None,
-        score: RowScore,
-        standing: tuple[_InForce, str] | None = None,
-    ) -> TierAnswer:
-        indicated, value = self._tiers[score.tier], score.expected_value
-        above = indicated.boundary_above
-        counts: SchemeTier | _InForce = indicated
-        in_force = since = None
-        if standing is not None:
-            counts, since = standing
-            in_force = counts.tier
-        return TierAnswer(
-            customer_id=customer_id,
-            status="ok",
-            tier=counts.tier,
-            tier_in_force=in_force,
-            tier_since=since,
-            indicated_tier=indicated.tier,
-            tier_label=counts.tier_label,
-            tier_probability=_finite(score.tier_probability),
-            borderline=score.borderline > 0,
-            expected_value=value,
-            expected_value_low90=_finite(score.expected_value_low90),
-            expected_value_high90=_finite(score.expected_value_high90),
-            rung=self._rungs[score.rung],
-            currency=self._currency,
-            p_churn=score.p_churn,
-            horizon_days=self._horizon_days,
-            value_at_risk=score.value_at_risk,
-            risk_level=self._risk_levels[score.risk],
-            lifecycle=self._states[score.lifecycle],
-            playbook=self._actions_of(counts.tier, score.lifecycle, score.risk),
-            boundary_below=indicated.boundary_below,
-            boundary_above=above,
-            value_to_next_tier=None if above is None else above - value,
-            cutoff=self._cutoff,
-            release=self.release_id,
-            policy=self._policy,
-        )
-
-    def _actions_of(self, tier: str, state: int, risk: int) -> list[str]:
-        """Return what is to be done; each combination is looked up in the playbook once."""
-        actions = self._actions.get((tier, state, risk))
-        if actions is None:
-            level = self._levels[risk] if self._levels else None
-            told = () if state < 0 else (tier, LIFECYCLE[state], level)
-            found = self.release.policy.playbook.actions_for(*told) if told else ()
-            actions = self._actions[tier, state, risk] = list(found)
-        return actions
-
-    def _no_tier(
-        self,
-        customer_id: str | None,
-        status: Literal["insufficient_data", "unknown_customer"],
-        reason: str,
-        rung: int = NO_ORDERS,
-    ) -> TierAnswer:
-        return TierAnswer(
-            customer_id=customer_id,
-            status=status,
-            reason=reason,
-            tier=None,
-            tier_in_force=None,
-            tier_since=None,
-            indicated_tier=None,
-            tier_label=None,
-            tier_probability=None,
-            borderline=None,
-            expected_value=None,
-            expected_value_low90=None,
-            expected_value_high90=None,
-            rung=self._rungs[rung],
-            currency=self._currency,
-            p_churn=None,
-            horizon_days=self._horizon_days,
-            value_at_risk=None,
-            risk_level=None,
-            lifecycle=None,
-            playbook=[],
-            boundary_below=None,
-            boundary_above=None,
-            value_to_next_tier=None,
-            cutoff=self._cutoff,
-            release=self.release_id,
-            policy=self._policy,
-        )
+            return self._wording.no_tier(
+                case.customer_id, "insufficient_data", NO_SCORE, score.rung
+            )
+        return self._wording.tier(case.customer_id, score)
 
 
 @dataclass(frozen=True)
@@ -366,20 +210,6 @@ class _Case:
     customer_id: str | None
     row: Row
     path: str | None = None
-
-
-@dataclass(frozen=True)
-class _InForce:
-    """A tier of the published assignment, whose scheme may be older than the release's."""
-
-    tier: str
-    tier_label: TierLabel
-
-
-def _tiers_in_force(store: OnlineStore | None) -> tuple[_InForce, ...]:
-    """Return the scheme of the published assignment; empty where there is none."""
-    told = [] if store is None else store.meta.get("tiers_in_force", [])
-    return tuple(_InForce(row["id"], TierLabel(row["zh"], row["en"])) for row in told)
 
 
 def _is_number(score: RowScore) -> bool:
@@ -392,23 +222,6 @@ def _forget(answer: TierAnswer, row: Row | None) -> None:
 
 def _known_id(given: str | UnsetType) -> str | None:
     return None if isinstance(given, UnsetType) else given
-
-
-def _scheme_tiers(release: Release) -> tuple[SchemeTier, ...]:
-    """Return the release's tiers, bottom to top, with the boundaries on both sides."""
-    above = [tier.boundary_below for tier in release.tiers[1:]] + [math.inf]
-    return tuple(
-        SchemeTier(
-            tier=tier.id,
-            tier_label=TierLabel(zh=tier.label["zh"], en=tier.label["en"]),
-            boundary_below=_finite(tier.boundary_below),
-            boundary_above=_finite(next_boundary),
-            share=tier.share,
-            realised_mean=tier.realised_mean,
-            revenue_share=tier.revenue_share,
-        )
-        for tier, next_boundary in zip(release.tiers, above, strict=True)
-    )
 
 
 def _positions_in(store: OnlineStore, release: Release) -> npt.NDArray[np.intp]:
@@ -443,14 +256,3 @@ def _has_scores(store: OnlineStore, release: Release) -> bool:
         tuple(store.score_names) == (*release.stored_scores, *release.stored_standing)
         and store.meta.get("release") == release.digest
     )
-
-
-def _described(name: str, required: Sequence[str]) -> FeatureName:
-    """Return what a caller has to know of a feature."""
-    known = feature_named(name)
-    return FeatureName(name=name, unit=known.unit, meaning=known.meaning, required=name in required)
-
-
-def _finite(boundary: float) -> float | None:
-    """Return a boundary, or None where there is none."""
-    return boundary if math.isfinite(boundary) else None

@@ -28,7 +28,7 @@ from features.config import ServingSettings, read_config
 from features.errors import TierwiseError
 from serving.access_log import AccessLog
 from serving.application import Application, Limits
-from serving.audit import forbid_unpickling
+from serving.audit import harden_interpreter
 from serving.framing import Receive, Scope, Send
 from serving.guard import Door, DoorLimits, Guard, build_hosts
 from serving.keys import KEYS, KeyRing
@@ -41,6 +41,7 @@ CONFIG_VARIABLE = "TIERWISE_CONFIG"
 DEFAULT_STATE = Path("state")
 DEFAULT_CONFIG = Path(__file__).resolve().parents[1] / "config.toml"
 LONGEST_SWITCH_SECONDS = 0.0005
+SETTLE_SECONDS = 1.0
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 logger = logging.getLogger("tierwise.serving")
@@ -152,6 +153,12 @@ def drain_first(seconds: float) -> None:
         signal.signal(number, drain)
 
 
+def settle_metrics() -> None:
+    """Settle what was counted, now and every `SETTLE_SECONDS`, so that other workers can tell it."""
+    application.metrics.settle()
+    get_running_loop().call_later(SETTLE_SECONDS, settle_metrics)
+
+
 class GuardedService(Service[Any]):  # type: ignore[misc]
     """A service whose application stands behind the guard, BentoML's middlewares included."""
 
@@ -184,14 +191,16 @@ class TierService:
             return
         guard.log.start()
         end_with_parent()
-        forbid_unpickling()
+        harden_interpreter()
+        settle_metrics()
         if self.running is not None:
             drain_first(self.running.drain_seconds)
         settle_collector()
 
     @bentoml.on_shutdown  # type: ignore[untyped-decorator]
     def forget(self) -> None:
-        """End the threads and drop this worker's gauges."""
+        """End the threads, settle what was counted and drop this worker's gauges."""
+        application.metrics.settle()
         if self.running is not None:
             self.running.stop()
         forget_process(os.getpid())

@@ -8,8 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from prometheus_client import Histogram
 from starlette.testclient import TestClient
 
+from serving.metrics import LATENCY_EDGES_SECONDS, Metrics
 from tests.serving.conftest import Shop, features_of
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -67,22 +69,42 @@ metrics = Metrics()
 metrics.set_release(sys.argv[1])
 for _ in range(int(sys.argv[2])):
     metrics.count_request("/v1/scheme", "GET", 200, 0.001)
+if sys.argv[3:] == ["settle"]:  # and is never scraped
+    metrics.settle()
+    sys.exit()
 print(json.dumps(metrics.exposition().decode()))
 """
 
 
+def test_latencies_fall_into_the_buckets_that_prometheus_has_for_them():
+    metrics = Metrics()
+    own = Histogram("own", "", buckets=LATENCY_EDGES_SECONDS, registry=None)
+    for seconds in (0.0, 0.0002, 0.00021, 0.3, 5.0, 5.1, 70.0):
+        metrics.count_request("/v1/scheme", "GET", 200, seconds)
+        own.observe(seconds)
+    found = samples(metrics.exposition().decode())
+    for sample in next(iter(own.collect())).samples:
+        labels = {**sample.labels, "route": "/v1/scheme"}
+        told = ",".join(f'{name}="{labels[name]}"' for name in sorted(labels))
+        name = sample.name.replace("own", "tierwise_request_seconds")
+        if not name.endswith("_created"):
+            assert found[f"{name}{{{told}}}"] == sample.value
+
+
 def test_a_scrape_adds_up_all_processes(tmp_path: Path):
-    def run_worker(release: str, n_requests: int) -> dict[str, float]:
+    def run_worker(release: str, n_requests: int, *then: str) -> dict[str, float]:
         done = subprocess.run(
-            [sys.executable, "-c", WORKER, release, str(n_requests)],
+            [sys.executable, "-c", WORKER, release, str(n_requests), *then],
             cwd=ROOT,
             env={"PROMETHEUS_MULTIPROC_DIR": str(tmp_path), "PATH": ""},
             capture_output=True,
             text=True,
             check=True,
         )
-        return samples(json.loads(done.stdout))
+        return {} if then else samples(json.loads(done.stdout))
 
     name = 'tierwise_requests_total{method="GET",route="/v1/scheme",status="200"}'
     assert run_worker("aaa", 3)[name] == 3
     assert run_worker("bbb", 4)[name] == 7
+    run_worker("ccc", 10, "settle")
+    assert run_worker("ddd", 1)[name] == 18

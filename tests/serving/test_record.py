@@ -175,3 +175,31 @@ def test_a_segment_that_cannot_be_written_leaves_nothing(tmp_path: Path):
     with pytest.raises(AttributeError, match="customer_id"):
         write_segment(tmp_path / "a.parquet", [(AT, object(), None)])  # type: ignore[list-item]
     assert list(tmp_path.iterdir()) == []
+
+
+SEGMENT = """
+import sys
+from pathlib import Path
+from serving.audit import harden_interpreter
+from serving.current import load_current
+from serving.record import LogSettings, PredictionLog
+state, folder = map(Path, sys.argv[1:])
+harden_interpreter()
+log = PredictionLog(folder, LogSettings(1.0, 60.0, 10, 30))
+load_current(state, log.add).answer_for("00123")
+log.flush()
+print(log.n_failed, "pandas" in sys.modules)
+try:
+    import pandas
+except ImportError as error:
+    print(error)
+"""
+
+
+def test_a_worker_writes_its_segments_without_pandas(shop: Shop, tmp_path: Path):
+    done = subprocess.run(
+        [sys.executable, "-c", SEGMENT, str(shop.state), str(tmp_path)],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert done.stdout.splitlines() == ["0 False", "the service never imports pandas"]
+    assert [row["customer_id"] for row in logged(tmp_path)] == ["00123"]

@@ -65,8 +65,9 @@ class TreeTable:
         self._n = boosters[0].n_columns
         self.row = np.zeros(self._n)
         forests = [list(read_trees(booster.model_to_string())) for booster in boosters]
-        most = max(map(len, forests))
-        n_trees = most * len(forests)
+        # Of one column numpy would add pairs of pairs; of two and more it adds row after row.
+        most, width = max(map(len, forests)), max(len(forests), 2)
+        n_trees = most * width
         n_nodes = max(len(tree["leaf_value"].split()) for forest in forests for tree in forest) - 1
         shape = (max(min(n_nodes, MOST_NODES), 1), n_trees)
         self._columns = np.zeros(shape, np.intp)
@@ -75,11 +76,11 @@ class TreeTable:
         leaves = np.zeros((n_trees, MOST_LEAVES))
         for number, forest in enumerate(forests):
             for place, tree in enumerate(forest):
-                self._add(tree, number * most + place, leaves)
+                self._add(tree, place * width + number, leaves)
         self._leaves = leaves.ravel()
         self._first_leaf = np.arange(n_trees) * MOST_LEAVES
         self._lowest = _lowest_zero_bits()
-        self._forests = (len(forests), most)
+        self._n_forests, self._rows = len(forests), (most, width)
         self._three = np.zeros(3 * self._n)  # the row with missing values as 0, above and below all
         self._copies = self._three.reshape(3, self._n)
         self._instead = np.array([[0.0], [np.inf], [-np.inf]])
@@ -135,9 +136,9 @@ class TreeTable:
         np.greater(self._values, self._thresholds, out=self._right)
         np.multiply(self._left_leaves, self._right.view(np.uint8), out=self._gone)
         fallen = self._lowest.take(np.bitwise_or.reduce(self._gone, axis=0))
-        reached = self._leaves.take(fallen + self._first_leaf).reshape(self._forests)
-        scores: list[float] = np.add.accumulate(reached, axis=1)[:, -1].tolist()
-        return scores
+        reached = self._leaves.take(fallen + self._first_leaf).reshape(self._rows)
+        scores: list[float] = np.add.reduce(reached, axis=0).tolist()
+        return scores[: self._n_forests]
 
 
 def read_trees(text: str) -> Iterator[dict[str, str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -19,6 +20,7 @@ from features.sentiment.head import ANY_LANGUAGE, read_head, to_probability
 from features.sentiment.job import score_source
 from features.sentiment.scores import choose_scores
 from features.tables import REVIEWS, Tables
+from training.registry import Registry
 from training.sentiment.export import (
     LARGEST_AUC_LOSS,
     LEAST_AGREEMENT,
@@ -34,6 +36,7 @@ from training.sentiment.fit import (
     measure_scores,
 )
 from training.sentiment.own import learn_own_head, read_verdicts
+from training.sentiment.record import record_head
 
 GOOD = ("love it", "works great", "perfect gift", "so happy", "fast and good")
 BAD = ("broke at once", "waste of money", "never again", "awful smell", "late and rude")
@@ -209,6 +212,33 @@ def test_without_a_model_a_shop_gets_a_head_of_letters_that_scores(tables: Table
     rows = {row["review_id"]: row["score"] for row in pq.read_table(path).to_pylist()}
     assert len(rows) == 403
     assert choose_scores(tables, date(2024, 2, 28)) is None
+
+
+def test_the_record_has_a_run_a_candidate_with_its_picture_and_no_text(
+    tables: Tables, empty_store: Path, capfd: pytest.CaptureFixture[str]
+):
+    from mlflow import MlflowClient
+
+    state = tables.state
+    shutil.copy(empty_store, state / "mlflow.db")
+    write_starred(tables, 400)
+    own = learn_own_head(tables, state, KNOWN_BEFORE, 1, 0, Progress(lambda: 0.0))
+    registry = Registry(state)
+    record_head(own, "shop", registry)
+    runs = {run.info.run_name: run for run in MlflowClient(registry.uri).search_runs(["0", "1"])}
+    assert set(runs) == {f"sentiment-head shop {KNOWN_BEFORE}", *own.measured}
+    for name, measured in own.measured.items():
+        told = runs[name].data.metrics
+        for language in ("all", "en"):
+            expected = {key: measured[language][key] for key in ("macro_f1", "auc", "brier")}
+            assert {key: told[f"{language}.{key}"] for key in expected} == expected
+    pictures = list(state.rglob("confusion.png"))
+    assert len(pictures) == len(own.measured)
+    given = state / "tables"
+    kept = [p for p in state.rglob("*") if p.is_file() and not p.is_relative_to(given)]
+    assert {"mlflow.db", "voices.json", "head.json"} <= {path.name for path in kept}
+    written = b"".join(path.read_bytes() for path in kept) + "".join(capfd.readouterr()).encode()
+    assert not [phrase for phrase in (*GOOD, *BAD) if phrase.encode() in written]
 
 
 def test_refuses_too_few_verdicts(tables: Tables):

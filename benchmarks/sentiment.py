@@ -103,12 +103,14 @@ def tuned_model(
     sets: dict[str, tuple[dict[str, Part], list[str]]], encoder: Encoder, tell: Progress
 ) -> Path | None:
     """Fine-tune one model on all languages' training texts, or find it; None without torch."""
+    from training.sentiment import tune
     from training.sentiment.tune import TuneSettings, has_torch, tune_model
 
     target = DEFAULT_STATE / "sentiment" / "bench"
     trained = [parts["train"] for parts, _ in sets.values()]
     texts = [text for part in trained for text in part.texts[:MOST_TUNED]]
-    key = text_digest("\n".join([encoder.manifest.digest, repr(TuneSettings()), *texts])).hex()
+    code = Path(tune.__file__).read_text(encoding="utf-8")
+    key = text_digest("\n".join([encoder.manifest.digest, code, *texts])).hex()
     folder = target / key[:16]
     if (folder / "line.npy").is_file():
         return folder

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from datasets.simulated_shop.parameters import Parameters
 from demo import StepFailedError, demo_key, find_free_port, serving
 from drills.parts import Clock, Cost, run_part, write_settings
-from drills.script import QUARANTINE, Planned, Seen, attribute, describe_outcome
+from drills.script import Planned, Seen, attribute, describe_outcome
 from drills.shop import ShopOfTheDrill
 from drills.traffic import Tally, Traffic
 from features.errors import InputError
@@ -175,7 +175,7 @@ class Drill:
             self._ingest()
             self._file_answers(day)
             told = self._monitor(day)
-            if told["act"] == QUARANTINE:  # the shop sends the same days again, rightly
+            if told["quarantine"]:  # the shop sends the same days again, rightly
                 self.shop.upload(self._looked_on, day)
                 self._ingest()
             elif told["act"] in CARRIED_OUT:

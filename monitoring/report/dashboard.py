@@ -25,6 +25,8 @@ WORKSPACE = "workspace"
 PAGES = "pages"
 PROJECT = "Tierwise"
 DRAWN = "drawn.json"
+TABS = ("Decisions", "Performance", "Drift", "Scores and tiers", "Reviews", "Answers", "Data")
+"""In the order in which one looks at them."""
 MOST_ROWS = 5000
 
 
@@ -47,10 +49,8 @@ def draw_verdicts(
     from evidently.ui.workspace import Workspace
 
     path, list_path = folder / WORKSPACE, folder / WORKSPACE / DRAWN
-    drawn: dict[str, Any] = {"runs": [], "panels": [], "project": None}
-    if list_path.is_file():
-        drawn = json.loads(list_path.read_text(encoding="utf-8"))
-    else:
+    drawn = _read_drawn(list_path)
+    if not drawn["runs"]:
         shutil.rmtree(path, ignore_errors=True)
     workspace = Workspace.create(str(path))
     if drawn["project"] is None:
@@ -77,39 +77,67 @@ def draw_verdicts(
         )
         workspace.add_run(project.id, snapshot)
         drawn["runs"].append(key)
-        _add_panels(project, numbers, drawn["panels"])
+        _merge_panels(numbers, drawn["panels"])
+        _save_panels(workspace, project.id, drawn["panels"])
         write_durably(list_path, json.dumps(drawn).encode())
     return path
 
 
-def _add_panels(project: Any, numbers: Sequence[Number], known: list[str]) -> None:
-    """Add the panels that a verdict needs and that are not there."""
-    from evidently.sdk.models import PanelMetric
+def _read_drawn(path: Path) -> dict[str, Any]:
+    """Return what is drawn already; nothing where it was drawn by an earlier form of this module."""
+    if path.is_file():
+        told: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        if isinstance(told.get("panels"), dict):
+            return told
+    return {"runs": [], "panels": {}, "project": None}
+
+
+def _save_panels(workspace: Any, project_id: Any, known: Mapping[str, list[str]]) -> None:
+    """Write the dashboard anew: tabs and panels in the order in which one looks at them.
+
+    Parameters
+    ----------
+    workspace, project_id
+        Evidently's.
+    known : mapping
+        For each ``TAB/PANEL`` the names of its numbers.
+    """
+    from evidently.sdk.models import DashboardModel, DashboardTabModel, PanelMetric
     from evidently.sdk.panels import DashboardPanelPlot
 
-    by_panel: dict[tuple[str, str], list[str]] = {}
-    for each in numbers:
-        by_panel.setdefault((each.tab, each.panel), []).append(each.name)
-    for (tab, panel), names in by_panel.items():
-        key = f"{tab}/{panel}"
-        if key in known:
-            continue
+    tabs: dict[str, list[Any]] = {tab: [] for tab in TABS}
+    for key, names in known.items():
+        tab, _, title = key.partition("/")
         values = [
             PanelMetric(legend=name, metric="MeanValue", metric_labels={"column": name})
             for name in names
         ]
-        project.dashboard.add_panel(
+        tabs.setdefault(tab, []).append(
             DashboardPanelPlot(
-                title=panel,
+                title=title,
                 subtitle=f"{tab}: as decided on",
                 size="half",
                 values=values,
                 plot_params={"plot_type": "line"},
-            ),
-            tab=tab,
+            )
         )
-        known.append(key)
-    project.save()
+    model = DashboardModel(
+        tabs=[
+            DashboardTabModel(title=tab, panels=[each.id for each in panels])
+            for tab, panels in tabs.items()
+            if panels
+        ],
+        panels=[each for panels in tabs.values() for each in panels],
+    )
+    workspace.save_dashboard(project_id, model)
+
+
+def _merge_panels(numbers: Sequence[Number], known: dict[str, list[str]]) -> None:
+    """Add to the panels what a verdict shows and no verdict before it did."""
+    for each in numbers:
+        names = known.setdefault(f"{each.tab}/{each.panel}", [])
+        if each.name not in names:
+            names.append(each.name)
 
 
 def write_drift_page(current: Array, reference: Array, columns: Sequence[str], path: Path) -> Path:

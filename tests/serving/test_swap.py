@@ -7,7 +7,9 @@ import shutil
 import subprocess
 import sys
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
+from time import monotonic, sleep
 
 import numpy as np
 import pytest
@@ -22,6 +24,7 @@ from tests.serving.conftest import CUSTOMERS, LIMITS, Shop
 from training.artifact import point_to, roll_back
 from training.models.formulas import COLUMNS
 from training.pointers import POINTERS, read_pointer
+from training.promotion import Note, roll_back_release
 from training.release import Release, load_release, write_release
 from training.signing import PRIVATE_KEY, PUBLIC_KEY
 
@@ -79,6 +82,19 @@ def test_a_promotion_is_taken_up_and_a_rollback_goes_back(place: Place):
     assert place.served == place.first.digest[:12]
     last = read_pointer(place.releases, place.state / "keys")
     assert (last.number, last.act) == (3, "roll back")
+
+
+def test_r17_a_rollback_is_answered_within_five_seconds_also_without_a_registry(place: Place):
+    point_to(place.releases, place.second.digest)
+    place.watch.begin()
+    assert place.served == place.second.digest[:12]
+    assert not (place.state / "mlflow.db").exists()
+    begun = monotonic()
+    roll_back_release(place.state, Note(datetime(2024, 5, 1, tzinfo=UTC), ("it is worse",), {}))
+    while place.served != place.first.digest[:12] and monotonic() - begun < 5:
+        sleep(0.02)
+    place.watch.stop()
+    assert place.served == place.first.digest[:12]
 
 
 def test_a_release_is_checked_elsewhere_once_so_a_rollback_takes_no_time(place: Place):

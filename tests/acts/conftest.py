@@ -14,7 +14,7 @@ import pytest
 from features.config import Config
 from features.progress import Progress
 from features.tables import Tables, read_tables
-from tests.training.conftest import empty_store
+from tests.training.conftest import buy_till_you_die, empty_store, five_customers, make_release
 from training.acts.derive import cohort_of, write_derived
 from training.acts.order import Shop
 from training.artifact import RELEASES, point_to
@@ -23,7 +23,7 @@ from training.registry import Registry
 from training.release import Release, load_release
 
 AT = datetime(2025, 1, 2, 4, 30, tzinfo=UTC)
-__all__ = ["empty_store"]
+__all__ = ["buy_till_you_die", "empty_store", "five_customers", "make_release"]
 MADE_AT = date(2024, 4, 1)
 HORIZON_DAYS = 90
 

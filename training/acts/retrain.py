@@ -20,6 +20,7 @@ from training.candidate import Judged, judge_version, version_of
 from training.cohort import CohortSource
 from training.gate import Ruling
 from training.incumbents import read_incumbents
+from training.learn.kept import keep_boosters
 from training.lineage import lineage_of
 from training.promotion import UNSEEN_BY_NEITHER
 from training.record import record_training
@@ -87,10 +88,11 @@ def _train(shop: Shop, order: Order, config: Config, as_of: date) -> Version:
         shop.tell(f"the same inputs were trained already: release {known.digest[:12]}")
         return known
     source = CohortSource(shop.tables, shop.state, config.features)
-    result = train(source, config, as_of, shop.state, shop.tell)
-    version = record_training(result, config, shop.registry, shop.state, order.at.date())
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_durably(path, json.dumps({"release": version.digest}).encode() + b"\n")
+    with keep_boosters(shop.state / FOLDER / "boosters"):
+        result = train(source, config, as_of, shop.state, shop.tell)
+        version = record_training(result, config, shop.registry, shop.state, order.at.date())
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_durably(path, json.dumps({"release": version.digest}).encode() + b"\n")
     return version
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 
-import lightgbm as lgb
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression, TweedieRegressor
@@ -15,6 +15,8 @@ from features.catalogue import FEATURES
 from features.config import TrainingSettings
 from features.errors import NoSkillError
 from training.cohort import Cohort
+from training.learn.kept import fit_or_read, kept_folder
+from training.models.booster import AnyBooster
 from training.models.btyd import BuyTillYouDie
 from training.models.matrix import Array, FeatureMatrix, stack_rows
 from training.models.members import Members, TreeEnsemble, combine_raw, raw_score
@@ -156,8 +158,10 @@ def fit_members(
     all_standard = np.column_stack(all_inputs.transform(rows.design))
     jobs = [(kind, fold) for fold in range(settings.n_folds) for kind in OBJECTIVES]
 
-    def fit(job: tuple[str, int]) -> lgb.Booster:
-        return _fit_trees(*job, rows, unit, settings)
+    folder = kept_folder()
+
+    def fit(job: tuple[str, int]) -> AnyBooster:
+        return _fit_trees(*job, rows, unit, settings, folder)
 
     with ThreadPoolExecutor(settings.num_threads) as pool:
         fitted = dict(zip(jobs, pool.map(fit, jobs), strict=True))
@@ -211,8 +215,13 @@ def _check_every_fold(rows: _Rows) -> None:
 
 
 def _fit_trees(
-    kind: str, fold: int, rows: _Rows, unit: float, settings: TrainingSettings
-) -> lgb.Booster:
+    kind: str,
+    fold: int,
+    rows: _Rows,
+    unit: float,
+    settings: TrainingSettings,
+    folder: Path | None,
+) -> AnyBooster:
     """Fit one booster without one fold; conditional values learn from active customers only.
 
     One thread each: boosters side by side keep the cores busier than threads within one.
@@ -231,13 +240,8 @@ def _fit_trees(
         "seed": settings.seed,
         "num_threads": 1,
     }
-    data = lgb.Dataset(
-        rows.design.values[mask],
-        target[mask],
-        weight=rows.weight[mask],
-        params={"max_bin": MAX_BIN, "verbose": -1},
-    )
-    return lgb.train(parameters, data, settings.n_rounds)
+    data = rows.design.values[mask], target[mask], rows.weight[mask]
+    return fit_or_read(folder, parameters, data, settings.n_rounds)
 
 
 def _fit_glm(standard: Array, target: Array, weight: Array) -> LinearModel:

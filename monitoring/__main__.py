@@ -92,6 +92,22 @@ def _acting(now: datetime, tell: Progress) -> Acting:
     return Acting(open_registry, now, tell)
 
 
+@JOBS.add("lift")
+def run_lift(arguments: Sequence[str]) -> int:
+    """Take a window out of quarantine by hand, so that it is learned from; the reason is kept."""
+    parser = JOBS.parser("lift")
+    parser.add_argument(
+        "--before", type=date.fromisoformat, required=True, help="day after the window's last"
+    )
+    parser.add_argument("--why", required=True, help="why it may be learned from")
+    given = parser.parse_args(arguments)
+    from training.acts.quarantine import lift_window
+
+    window = lift_window(given.state, given.before, given.why)
+    print(f"days {window.first} to {window.before} are out of quarantine: {given.why}")
+    return EXIT_DONE
+
+
 @JOBS.add("dashboard")
 def run_dashboard(arguments: Sequence[str]) -> int:
     """Draw what was decided: an Evidently workspace, and pages of the newest window."""

@@ -14,6 +14,8 @@ from monitoring.order_faults import LEAST_DAYS, find_order_faults
 from training.acts.quarantine import Window, read_quarantine, write_quarantine
 from training.reference import Reference
 
+LACKING = {"volume", "half_day", "empty", "tiny"}
+
 
 def renew_quarantine(
     told: Mapping[str, Any],
@@ -26,8 +28,8 @@ def renew_quarantine(
     """Write and return the windows under quarantine once a day has been looked at.
 
     The days of a verdict that calls the data broken come in. A window goes out when its day is
-    looked at again and is not broken any more, or when newer tables hold no fault on its days and
-    the newest look finds none either.
+    looked at again and is not broken any more, when newer tables hold no fault on its days and the
+    newest look finds none either, or, where lines were only missing, once the incident is closed.
 
     Parameters
     ----------
@@ -50,18 +52,34 @@ def renew_quarantine(
     if told["quarantine"]:
         first = day - timedelta(days=int(told["n_new_days"]))
         why = told["reasons"][-1] if told["reasons"] else "broken data"
-        kept.append(Window(first, day, tables.source, tables.digest, why))
+        kept.append(Window(first, day, tables.source, tables.digest, why, _is_lacking(told)))
     else:
+        is_closed = all(each["cause"] != "data" for each in told["memory"]["incidents"])
         kept = [
             each
             for each in kept
             if each.source != tables.source
-            or each.data == tables.digest
-            or _is_broken(each, tables, reference, settings, happened_column)
+            or (
+                not (each.is_lacking and is_closed)
+                and (
+                    each.data == tables.digest
+                    or _is_broken(each, tables, reference, settings, happened_column)
+                )
+            )
         ]
     if tuple(kept) != before:
         write_quarantine(state, kept)
     return read_quarantine(state)
+
+
+def _is_lacking(told: Mapping[str, Any]) -> bool:
+    """Return whether nothing is wrong with the lines that are there: some are only missing."""
+    kinds = {one.partition(" ")[0] for one in told["reasons"] if "(limit" in one}  # no notes
+    is_more = any(
+        each["kind"] == "volume" and each["value"] > each["limit"]
+        for each in told["order_findings"]
+    )
+    return kinds <= LACKING and not is_more
 
 
 def _is_broken(

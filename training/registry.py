@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -158,6 +159,18 @@ class Registry:
     def set_champion(self, version: Version, model: str = MODEL) -> None:
         """Move the alias: the one switch of a promotion."""
         self._client.set_registered_model_alias(model, CHAMPION, version.number)
+
+    def failed_runs(self, before: datetime) -> list[str]:
+        """Return the ids of the runs that failed or were killed before a moment, without a version."""
+        held = {version.run_id for version in self.versions()}
+        cut = int(before.timestamp() * 1000)
+        query = f"attributes.status != 'FINISHED' and attributes.start_time < {cut}"
+        found = self._client.search_runs([self._experiment_id], query, max_results=1000)
+        return [run.info.run_id for run in found if run.info.run_id not in held]
+
+    def remove_run(self, run_id: str) -> None:
+        """Mark a run as removed; `mlflow gc` takes its files."""
+        self._client.delete_run(run_id)
 
     def metrics(self, run_id: str) -> dict[str, float]:
         """Return the figures of a run."""

@@ -8,6 +8,7 @@ from features.config.of_features import (
 )
 from features.config.of_monitoring import MonitoringSettings
 from features.config.of_playbook import LIFECYCLE, LifecycleSettings, PlaybookRow
+from features.config.of_pruning import PruningSettings
 from features.config.of_serving import ServingSettings
 from features.config.of_training import (
     AssignmentSettings,
@@ -32,6 +33,7 @@ __all__ = [
     "Name",
     "OwnColumns",
     "PlaybookRow",
+    "PruningSettings",
     "RiskSettings",
     "ScorecardSettings",
     "Section",

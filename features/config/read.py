@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field, ValidationError, model_validator
 from features.config.of_features import FeatureSettings
 from features.config.of_monitoring import MonitoringSettings
 from features.config.of_playbook import DEFAULT_PLAYBOOK, PlaybookRow, check_playbook
+from features.config.of_pruning import PruningSettings
 from features.config.of_serving import ServingSettings
 from features.config.of_training import TrainingSettings
 from features.config.section import Section
@@ -28,6 +29,7 @@ class Config(Section):
     training: TrainingSettings = TrainingSettings()
     serving: ServingSettings = ServingSettings()
     monitoring: MonitoringSettings = MonitoringSettings()
+    pruning: PruningSettings = PruningSettings()
     playbook: tuple[PlaybookRow, ...] = Field(
         DEFAULT_PLAYBOOK, description="what to do with whom: rows of tier x lifecycle x risk"
     )

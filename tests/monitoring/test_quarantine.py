@@ -23,13 +23,18 @@ def reference(small_world: Any) -> Reference:
     return reference_from(read_files(small_world.release_folder)[1][FILE])
 
 
-def told(day: date, *, broken: bool, n_new_days: int = 3) -> dict[str, Any]:
-    reasons = ["unit_slip of a day: 100 (limit 8)"] if broken else ["nothing is beyond its limit"]
+def told(
+    day: date, *, broken: bool, n_new_days: int = 3, kind: str = "unit_slip", is_open: bool = False
+) -> dict[str, Any]:
+    fault = ["what broken data says besides is not believed", f"{kind} of a day: 100 (limit 8)"]
+    reasons = fault if broken else ["nothing is beyond its limit"]
     return {
         "as_of": day.isoformat(),
         "quarantine": broken,
         "n_new_days": n_new_days,
         "reasons": reasons,
+        "order_findings": [],
+        "memory": {"incidents": [{"cause": "data"}] if is_open else []},
     }
 
 
@@ -72,3 +77,17 @@ def test_without_a_reference_nobody_can_tell_that_days_are_mended(small_world: A
     newer = replace(tables, digest="e" * 64)
     renew_quarantine(told(day, broken=False), newer, tmp_path, None, SETTINGS, None)
     assert len(read_quarantine(tmp_path)) == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "is_open", "n_left"),
+    [("volume", True, 1), ("volume", False, 0), ("unit_slip", False, 1)],
+)
+def test_what_is_only_missing_goes_out_with_its_incident_and_what_is_wrong_stays(
+    small_world: Any, tmp_path: Path, kind: str, is_open: bool, n_left: int
+):
+    tables, day = small_world.tables, small_world.tables.data_complete_before
+    broken = told(day - timedelta(days=9), broken=True, kind=kind)
+    renew_quarantine(broken, tables, tmp_path, None, SETTINGS, None)
+    quiet = told(day, broken=False, is_open=is_open)
+    assert len(renew_quarantine(quiet, tables, tmp_path, None, SETTINGS, None)) == n_left

@@ -17,6 +17,7 @@ from features.tables import Tables
 from training.acts.order import Order
 
 FILE = "quarantine.json"
+LIFTED = "quarantine_lifted.jsonl"
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,9 @@ class Window:
         Digest of the tables in which they were found broken.
     why : str
         What was found.
+    is_lacking : bool
+        Whether lines are only missing. What stays missing is taken as it is once the incident is
+        closed; what is wrong stays out until it is mended or lifted by hand.
     """
 
     first: date
@@ -40,6 +44,7 @@ class Window:
     source: str
     data: str
     why: str
+    is_lacking: bool = False
 
 
 def read_quarantine(state: Path) -> tuple[Window, ...]:
@@ -62,6 +67,7 @@ def read_quarantine(state: Path) -> tuple[Window, ...]:
                 str(row["source"]),
                 str(row["data"]),
                 str(row["why"]),
+                bool(row["is_lacking"]),
             )
             for row in rows
         )
@@ -78,6 +84,30 @@ def write_quarantine(state: Path, windows: Iterable[Window]) -> None:
     text = json.dumps(rows, default=date.isoformat, ensure_ascii=False, indent=1, sort_keys=True)
     state.mkdir(parents=True, exist_ok=True)
     write_durably(state / FILE, text.encode() + b"\n")
+
+
+def lift_window(state: Path, before: date, why: str) -> Window:
+    """Take the window that ends before a day out of quarantine, and keep a line of why.
+
+    Raises
+    ------
+    InputError
+        If there is none, or no reason is given.
+    """
+    windows = read_quarantine(state)
+    found = [each for each in windows if each.before == before]
+    if not found or not why.strip():
+        there = ", ".join(str(each.before) for each in windows) or "none"
+        raise InputError(
+            f"no window before {before} to lift for {why!r}; expected a reason, and one of: {there}",
+            "give --before DAY of a window of state/quarantine.json, and --why",
+        )
+    with (state / LIFTED).open("a", encoding="utf-8") as file:
+        for each in found:
+            row = {**asdict(each), "lifted_because": why}
+            file.write(json.dumps(row, default=date.isoformat, ensure_ascii=False) + "\n")
+    write_quarantine(state, [each for each in windows if each not in found])
+    return found[0]
 
 
 def learn_before(state: Path, tables: Tables, order: Order) -> date:

@@ -1,4 +1,4 @@
-"""What monitoring decides, by hand: recalibrate, recut, retrain."""
+"""What monitoring decides, by hand: recalibrate, recut, retrain; and what is kept: prune."""
 
 from __future__ import annotations
 
@@ -101,3 +101,32 @@ def _open(arguments: Namespace) -> Shop:
         Registry(arguments.state),
         Progress(time.monotonic),
     )
+
+
+@JOBS.add("prune")
+def run_prune(given: Sequence[str]) -> int:
+    """Remove old releases, look-ups, features, runs and logs by the rules of the settings."""
+    parser = JOBS.parser("prune")
+    parser.add_argument("--dry-run", action="store_true", help="tell what would go")
+    parser.add_argument("--now", help="moment that ages are counted from; default: the clock")
+    arguments = parser.parse_args(given)
+    from training.prune.plan import parse_now
+    from training.prune.run import prune
+
+    registry = None
+    if (arguments.state / "mlflow.db").is_file():
+        from training.registry import Registry
+
+        registry = Registry(arguments.state)
+    now = parse_now(arguments.now) if arguments.now else datetime.now(UTC)
+    config = read_config(arguments.config)
+    plan, n_failed = prune(arguments.state, config, now, registry, dry_run=arguments.dry_run)
+    for digest, why in plan.kept.items():
+        print(f"keeps release {digest[:12]}: {why}")
+    for each in plan.removals:
+        verb = "would remove" if arguments.dry_run else "removed"
+        path = each.path.relative_to(arguments.state)
+        print(f"{verb} {path} ({each.size_bytes / 1e6:.1f} MB): {each.why}")
+    told = "would go" if arguments.dry_run else "went"
+    print(f"{plan.size_bytes / 1e6:.1f} MB and {n_failed} failed runs {told}")
+    return EXIT_DONE

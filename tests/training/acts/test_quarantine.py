@@ -10,7 +10,15 @@ import pytest
 
 from features.errors import InputError
 from training.acts.order import Order
-from training.acts.quarantine import FILE, Window, learn_before, read_quarantine, write_quarantine
+from training.acts.quarantine import (
+    FILE,
+    LIFTED,
+    Window,
+    learn_before,
+    lift_window,
+    read_quarantine,
+    write_quarantine,
+)
 
 AT = datetime(2024, 6, 1, tzinfo=UTC)
 END = date(2024, 6, 1)
@@ -62,3 +70,14 @@ def test_a_list_that_nobody_here_wrote_is_refused(tmp_path: Path):
     (tmp_path / FILE).write_text('[{"first": "yesterday"}]', encoding="utf-8")
     with pytest.raises(InputError, match="is no list of windows"):
         read_quarantine(tmp_path)
+
+
+def test_a_window_is_lifted_by_hand_with_a_reason_that_is_kept(tmp_path: Path, tables: Any):
+    write_quarantine(tmp_path, [BROKEN])
+    with pytest.raises(InputError, match="expected a reason, and one of: 2024-05-27"):
+        lift_window(tmp_path, BROKEN.before, " ")
+    assert lift_window(tmp_path, BROKEN.before, "the shop was closed") == BROKEN
+    assert learn_before(tmp_path, tables, order()) == END
+    assert "the shop was closed" in (tmp_path / LIFTED).read_text(encoding="utf-8")
+    with pytest.raises(InputError, match="one of: none"):
+        lift_window(tmp_path, BROKEN.before, "again")

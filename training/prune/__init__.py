@@ -1,0 +1,1 @@
+"""Removing old state by rule: what is served, was served before, or is referred to stays."""

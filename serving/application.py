@@ -22,8 +22,9 @@ from serving.framing import ClientGoneError, Receive, Scope, Send, check_framing
 from serving.metrics import CONTENT_TYPE, Metrics
 from serving.openapi import build_openapi
 from serving.predictor import Predictor
-from serving.refusals import JSON_ALLOWED, Refused
-from serving.schemas import MAX_ID_LENGTH, ErrorBody
+from serving.refusals import Refused
+from serving.reply import Reply, refusal, send_reply
+from serving.schemas import MAX_ID_LENGTH
 
 if TYPE_CHECKING:
     from training.release import Release
@@ -36,16 +37,6 @@ CUSTOMER_SUFFIX = b"/tier"
 NO_ROUTE = "(none)"
 CLIENT_GONE = 499
 
-_JSON_HEADER = (b"content-type", JSON_ALLOWED.encode())
-SECURITY_HEADERS = (
-    (b"cache-control", b"no-store"),
-    (b"x-content-type-options", b"nosniff"),
-    (b"x-frame-options", b"DENY"),
-    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
-    (b"referrer-policy", b"no-referrer"),
-    (b"cross-origin-resource-policy", b"same-origin"),
-)
-_CLOSE = (b"connection", b"close")
 _encode = msgspec.json.Encoder().encode
 
 
@@ -86,17 +77,6 @@ class Call:
         if self.serving is None:
             raise self.why_not
         return self.serving
-
-
-@dataclass(frozen=True)
-class Reply:
-    """An answer: status, body and headers beside the common ones."""
-
-    status: int
-    body: bytes
-    headers: tuple[tuple[bytes, bytes], ...] = (_JSON_HEADER,)
-    code: str = ""
-    """The stable word of a refusal."""
 
 
 Route = tuple[str, bytes | None]
@@ -289,22 +269,6 @@ async def _read_json_body(call: Call, max_body_bytes: int) -> bytes:
         return there
     check_framing(call.scope, max_body_bytes)
     return await read_body(call.receive, max_body_bytes)
-
-
-async def send_reply(send: Send, reply: Reply, close: bool = False) -> None:
-    """Send a reply with the headers that every answer has; the last one of a connection closes."""
-    length = (b"content-length", str(len(reply.body)).encode())
-    headers = [*reply.headers, length, *SECURITY_HEADERS]
-    if close and _CLOSE not in headers:
-        headers.append(_CLOSE)
-    await send({"type": "http.response.start", "status": reply.status, "headers": headers})
-    await send({"type": "http.response.body", "body": reply.body})
-
-
-def refusal(refused: Refused) -> Reply:
-    """Return the reply that says what was found, what was expected and what to do."""
-    body = _encode(ErrorBody(refused.detail))
-    return Reply(refused.status, body, (_JSON_HEADER, *refused.headers), refused.detail.code)
 
 
 async def _answer_other(scope: Scope, receive: Receive, send: Send) -> None:

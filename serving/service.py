@@ -30,8 +30,9 @@ from serving.access_log import AccessLog
 from serving.application import Application, Limits
 from serving.audit import harden_interpreter
 from serving.framing import Receive, Scope, Send
-from serving.guard import Door, DoorLimits, Guard, build_hosts
+from serving.guard import Door, Guard, build_hosts
 from serving.keys import KEYS, KeyRing
+from serving.limits import DoorLimits
 from serving.metrics import Metrics, forget_process
 from serving.record import LogSettings, PredictionLog
 from serving.swap import ReleaseWatch

@@ -17,8 +17,9 @@ from starlette.testclient import TestClient
 from serving.access_log import AccessLine, AccessLog
 from serving.application import ROUTES, Application
 from serving.framing import Message, Receive, Scope, Send
-from serving.guard import BadKeys, Door, DoorLimits, Guard, build_hosts
+from serving.guard import Door, Guard, build_hosts
 from serving.keys import KEYS, KeyRing, add_key, read_keys, revoke_key
+from serving.limits import BadKeys, DoorLimits
 from serving.metrics import Metrics
 from serving.policy import HEALTH_CHECKS, POLICY, ROLES
 from tests.serving.conftest import LIMITS, Shop, features_of

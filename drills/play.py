@@ -21,12 +21,12 @@ from drills.script import Planned, Seen, attribute, describe_outcome
 from drills.shop import ShopOfTheDrill
 from drills.traffic import Tally, Traffic
 from features.errors import InputError
+from monitoring.verdicts import read_acted
 
 N_CUSTOMERS = 6000
 SEED = 5
 MOST_ASKED_FOR = 500
 TAKE_UP_SECONDS = 10.0
-CARRIED_OUT = ("recalibrate", "recut", "retrain")
 LOG_SECONDS = 1.0
 MARK = ".drill"
 
@@ -178,8 +178,6 @@ class Drill:
             if told["quarantine"]:  # the shop sends the same days again, rightly
                 self.shop.upload(self._looked_on, day)
                 self._ingest()
-            elif told["act"] in CARRIED_OUT:
-                told = {**told, "acted": told.get("acted") or self._act(told)}
         if self._served() != served:
             swap = self._wait_for(self._served(), traffic)
         after = traffic.tally()
@@ -212,20 +210,14 @@ class Drill:
         self._run("features", "ingest", "--source", str(self.shop.toml))
 
     def _monitor(self, day: date) -> dict[str, Any]:
-        self._run("monitoring", "run", "--source", str(self.shop.toml), codes=(0, 10, 20))
+        """Look, let what is decided be carried out, and return the verdict with its outcome."""
+        self._run(
+            "monitoring", "run", "--source", str(self.shop.toml),
+            "--act", "--now", f"{day.isoformat()}T04:00:00+00:00", codes=(0, 10, 20),
+        )  # fmt: skip
         (path,) = (self.state / "monitoring" / "verdicts").glob(f"{day.isoformat()}-*.json")
         told: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        return told
-
-    def _act(self, told: dict[str, Any]) -> dict[str, str]:
-        """Carry an act out by its command, as a human would who reads the alert."""
-        incident = f"{told['cause']}-{told['as_of']}"
-        code = self._run(
-            "training", told["act"], "--source", str(self.shop.toml),
-            "--why", str(told["reasons"][0]), "--incident", incident, codes=(0, 20),
-        )  # fmt: skip
-        status = "done" if code == 0 else "refused"
-        return {"status": status, "release": self._served() if code == 0 else ""}
+        return {**told, "acted": read_acted(self.state, told)}
 
     def _run(self, package: str, job: str, *options: str, codes: Sequence[int] = (0,)) -> int:
         common = ("--state", str(self.state), "--config", str(self.settings))

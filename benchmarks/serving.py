@@ -10,208 +10,30 @@ from __future__ import annotations
 import http.client
 import json
 import math
-import os
-import shutil
-import socket
 import statistics
-import subprocess
-import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import numpy as np
-import pandas as pd
-import psutil  # type: ignore[import-untyped]
 
 from benchmarks.load import HOST, http_request, run_fixed_rate, run_wrk
 from benchmarks.record import write_benchmark
+from benchmarks.rivals.start import Server, started
+from benchmarks.serving_world import SEED, World, build_world
 from features.cli import build_parser, exit_with
-from features.config import Config
-from features.errors import InputError, TierwiseError
+from features.errors import InputError
 from features.progress import Progress
-from serving.current import read_current
-from serving.keys import KEYS, add_key
-from training.release import Release, load_current
 
-ROOT = Path(__file__).resolve().parents[1]
-SEED = 0
-N_CUSTOMERS = 10_000
 N_BODIES = 200
 RATE = 300.0
 ROUNDS = 5
 SECONDS = 2
 RATE_SECONDS = 5.0
-READY_SECONDS = 120
 RIVALS = ("raw_asgi", "fastapi", "bentoml_default", "ours")
-UVICORN = ("-m", "uvicorn", "--no-access-log", "--log-level", "warning", "--port")
-
-
-@dataclass(frozen=True)
-class World:
-    """A trained release with everybody's features.
-
-    Attributes
-    ----------
-    state : Path
-        Its state folder.
-    release : Release
-        What is served.
-    features : DataFrame
-        The feature table of all customers.
-    key : str
-        An API key of role application.
-    """
-
-    state: Path
-    release: Release
-    features: pd.DataFrame
-    key: str
-
-    def vectors(self, n: int) -> list[dict[str, Any]]:
-        """Return the features of n customers as JSON objects."""
-        rows = self.features[list(self.release.columns)].to_numpy(np.float64)
-        step = max(1, len(rows) // n)
-        return [
-            {
-                name: None if math.isnan(value) else value
-                for name, value in zip(self.release.columns, row, strict=True)
-            }
-            for row in rows[::step][:n].tolist()
-        ]
-
-
-@dataclass(frozen=True)
-class Server:
-    """A server that runs: where, and the process whose tree's time is counted."""
-
-    port: int
-    process: psutil.Process
-
-    def cpu_seconds(self) -> float:
-        """Return the processor time of the process and all its children."""
-        total = 0.0
-        for each in [self.process, *self.process.children(recursive=True)]:
-            times = each.cpu_times()
-            total += times.user + times.system
-        return total
-
-
-def build_world(state: Path) -> World:
-    """Return a simulated shop with its release; made once and kept in `state`."""
-    features = state / "features.parquet"
-    if not (features.is_file() and _is_promoted(state)):
-        shutil.rmtree(state, ignore_errors=True)
-        _train(state).to_parquet(features)
-    key = add_key(state / KEYS, f"bench {os.getpid()}", "application", datetime.now(UTC))
-    return World(state, load_current(state / "releases"), pd.read_parquet(features), key)
-
-
-def _is_promoted(state: Path) -> bool:
-    try:
-        read_current(state)
-    except TierwiseError:
-        return False
-    return True
-
-
-def _train(state: Path) -> pd.DataFrame:
-    from datasets.simulated_shop import Parameters
-    from datasets.simulated_shop import build_world as simulate
-    from datasets.simulated_shop.export import write_shop
-    from features.ingestion.ingest import ingest
-    from features.store import read_or_build_features
-    from features.tables import read_tables
-    from training.artifact import RELEASES, point_to
-    from training.cohort import CohortSource
-    from training.run import train
-    from training.score import write_lookup
-
-    parameters = Parameters(n_customers=N_CUSTOMERS, start=date(2023, 1, 1), end=date(2025, 1, 1))
-    folder = state / "source" / "datasets"
-    folder.mkdir(parents=True)
-    write_shop(
-        simulate(parameters, np.random.default_rng(SEED)),
-        state / "source" / "state" / "simulated",
-        None,
-        SEED,
-    )
-    toml = Path(shutil.copy(ROOT / "datasets" / "simulated_shop.toml", folder))
-    ingest(toml, state)
-    tables = read_tables(state / "tables" / "simulated_shop")
-    config = Config()
-    settings = config.training.model_copy(update={"n_cutoffs": 2})
-    config = config.model_copy(update={"training": settings})
-    source = CohortSource(tables, state, config.features)
-    release = train(source, config, None, state, Progress(time.monotonic)).release
-    table = read_or_build_features(tables, release.feature_snapshot(), config.features, state)
-    point_to(state / RELEASES, release.digest)
-    write_lookup(release, table, state / "online")
-    return table
-
-
-def command_of(name: str, state: Path, config: Path, port: int) -> list[str]:
-    """Return the command that starts a server."""
-    return {
-        "raw_asgi": [*UVICORN, str(port), "benchmarks.rivals.asgi:app"],
-        "fastapi": [*UVICORN, str(port), "benchmarks.rivals.fast_api:app"],
-        "bentoml_default": _bento("benchmarks.rivals.bento:Tiers", port),
-        "hello": _bento("benchmarks.rivals.hello:Hello", port),
-        "ours": [
-            "-m", "serving", "--state", str(state), "--config", str(config), "--port", str(port),
-        ],
-    }[name]  # fmt: skip
-
-
-def _bento(service: str, port: int) -> list[str]:
-    return ["-m", "bentoml", "serve", service, "--host", HOST, "--port", str(port)]
-
-
-@contextmanager
-def started(name: str, world: World, config: Path, log: Path) -> Iterator[Server]:
-    """Run a server in a process of its own until the block ends."""
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port: int = probe.getsockname()[1]
-    variables = {**os.environ, "TIERWISE_STATE": str(world.state), "BENTOML_DO_NOT_TRACK": "True"}
-    variables["BENTOML_HOME"] = str(log.parent / "bentoml")
-    Path(variables["BENTOML_HOME"]).mkdir(parents=True, exist_ok=True)
-    with (log / f"{name}.log").open("wb") as sink:
-        process = subprocess.Popen(
-            [sys.executable, *command_of(name, world.state, config, port)],
-            cwd=ROOT, env=variables, stdout=sink, stderr=subprocess.STDOUT,
-        )  # fmt: skip
-        try:
-            _wait_until_open(process, port, name)
-            yield Server(port, psutil.Process(process.pid))
-        finally:
-            process.terminate()
-            try:
-                process.wait(30)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-
-
-def _wait_until_open(process: subprocess.Popen[bytes], port: int, name: str) -> None:
-    deadline = time.monotonic() + READY_SECONDS
-    while time.monotonic() < deadline and process.poll() is None:
-        connection = http.client.HTTPConnection(HOST, port, timeout=5)
-        try:
-            connection.request("GET", "/readyz")
-            if connection.getresponse().status < 500 or name == "raw_asgi":
-                return
-        except (OSError, http.client.HTTPException):
-            pass
-        finally:
-            connection.close()
-        time.sleep(0.2)
-    raise InputError(f"{name} is not ready; expected it to answer", "look at its log")
 
 
 def measure(server: Server, requests: Sequence[bytes], n: int, name: str) -> tuple[float, float]:

@@ -23,6 +23,12 @@ RELEASES = "releases"
 ONLINE = "online"
 KEYS = "keys"
 CURRENT = "current"
+CONTRACTS = "contracts"
+CONTRACT_NUMBERS = "contract.json"
+SCORE_CONTRACTS = (
+    "list them: python -m training score --source datasets/SOURCE.toml "
+    "(docs/how-to-customers-under-contract.md)"
+)
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 StoreIdentity = tuple[int, int, int]
@@ -57,13 +63,18 @@ def read_current(state: Path) -> Current:
     Raises
     ------
     ReleaseError
-        If nothing is promoted, the pointer holds no digest or one without a release, or nobody
-        signed for it.
+        If nothing is promoted, the pointer holds no digest or one without a release, the release is
+        of customers under contract, or nobody signed for it.
     """
     pointer = state / RELEASES / CURRENT
     try:
         digest = pointer.read_text(encoding="ascii").strip()
     except FileNotFoundError as cause:
+        if (state / CONTRACTS).is_dir():
+            raise ReleaseError(
+                f"{state} has releases of customers under contract only; expected one of tiers",
+                f"{SCORE_CONTRACTS}; or train and promote a release of tiers",
+            ) from cause
         raise ReleaseError(
             f"no promoted release in {state}; expected the file {pointer}",
             "train and promote one (make demo), or point --state at the right folder",
@@ -84,6 +95,12 @@ def read_current(state: Path) -> Current:
             f"{pointer} names a release that is not there; expected the folder "
             f"{current.release_folder}",
             "promote another: python -m training promote",
+        )
+    if (current.release_folder / CONTRACT_NUMBERS).is_file():
+        raise ReleaseError(
+            f"{current.release_folder} tells who leaves a contract; expected a release of tiers, "
+            "for the service answers with tiers",
+            SCORE_CONTRACTS,
         )
     signed = read_pointer(state / RELEASES, state / KEYS)
     if signed.digest != digest:

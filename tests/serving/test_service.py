@@ -19,7 +19,7 @@ from serving.current import load_current, read_current
 from serving.keys import KEYS, add_key
 from serving.predictor import Predictor
 from tests.serving.conftest import Shop
-from training.artifact import point_to
+from training.artifact import point_to, write_files
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIG = ROOT / "config.toml"
@@ -224,3 +224,19 @@ def test_a_worker_with_a_release_has_loaded_no_tracker_engine_or_deep_learning(s
         check=True,
     )
     assert done.stdout.split() == ["True"]
+
+
+def test_customers_under_contract_are_refused_with_the_way_to_score_them(tmp_path: Path):
+    contract = tmp_path / "contracts" / "telco"
+    with pytest.raises(ReleaseError, match="no promoted release") as nothing:
+        read_current(tmp_path)
+    assert "contract" not in nothing.value.do
+    digest = write_files({"contract.json": b"{}"}, contract / "releases")
+    point_to(contract / "releases", digest)
+    for state, found in (
+        (tmp_path, "has releases of customers under contract only; expected one of tiers"),
+        (contract, "tells who leaves a contract; expected a release of tiers"),
+    ):
+        with pytest.raises(ReleaseError, match=found) as refused:
+            read_current(state)
+        assert "python -m training score --source" in refused.value.do

@@ -23,7 +23,7 @@ from drills.traffic import Tally, Traffic
 from features.errors import InputError
 from monitoring.verdicts import read_acted
 
-N_CUSTOMERS = 6000
+N_CUSTOMERS = 5500
 SEED = 5
 MOST_ASKED_FOR = 500
 TAKE_UP_SECONDS = 10.0

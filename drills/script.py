@@ -74,7 +74,7 @@ YEAR = (
         ("null_surge", "refused", "half_day", "volume"),
     ),
     Planned(
-        Incident("satisfaction_slump", date(2024, 5, 6), 2.5),
+        Incident("satisfaction_slump", date(2024, 4, 2), 3.0),
         "customers are disappointed and leave",
         RECALIBRATE,
         OF_LEVEL,
@@ -86,7 +86,7 @@ YEAR = (
         ("duplicates", "volume"),
     ),
     Planned(
-        Incident("slow_decay", date(2024, 7, 15), 0.9, 60),
+        Incident("slow_decay", date(2024, 6, 3), 0.9, 60),
         "customers lose their habits",
         RETRAIN,
         OF_RANKS,

@@ -3,7 +3,8 @@
 Simulated shops get a release and then a year of weekly looks, festivals included; incidents are
 planted into the same shops, which are the same to the last byte before them. Nothing here is
 learned from the windows that are judged. ``ARGS="gate one_outlier"`` makes named parts only, and
-prints them instead of writing the record.
+prints them instead of writing the record. ``online_retail_II_acted`` plays the year of the real shop
+with every act carried out; it is made only when it is named.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.monitoring_real import REAL, figures_of_real
+from benchmarks.monitoring_real import REAL, figures_of_acts, figures_of_real
 from benchmarks.monitoring_scenarios import play, read_scenarios
 from benchmarks.monitoring_shops import (
     INCIDENTS,
@@ -75,18 +76,21 @@ def main(arguments: list[str]) -> int:
         "gate": lambda: figures_of_gate(*shop_of(0), seed),
         "incidents": lambda: figures_of_incidents(shop_of(0)[0], work),
     }
+    on_request: dict[str, Callable[[], dict[str, Any]]] = {}  # too long for every record
     if os.environ.get("TIERWISE_DATA"):
         parts[REAL] = lambda: figures_of_real(config, DEFAULT_STATE)
+        on_request[f"{REAL}_acted"] = lambda: figures_of_acts(config, DEFAULT_STATE)
+    parts_of = parts | on_request
     for name in arguments:
-        if name not in parts:
+        if name not in parts_of:
             raise InputError(
-                f'no part "{name}"; {did_you_mean(name, parts)}',
+                f'no part "{name}"; {did_you_mean(name, parts_of)}',
                 "name parts of the benchmark, or none for all of it",
             )
     figures: dict[str, Any] = {}
     for name in arguments or parts:
         _tell(name)
-        figures[name] = parts[name]()
+        figures[name] = parts_of[name]()
         _tell(f"{name}: {json.dumps(figures[name])}")
     shutil.rmtree(work, ignore_errors=True)
     if arguments:

@@ -1,4 +1,4 @@
-"""A year of a real shop, week by week: what monitoring says without memory, and with its acts done."""
+"""A year of a real shop, week by week: what monitoring says without memory, or with its acts done."""
 
 from __future__ import annotations
 
@@ -24,21 +24,29 @@ from monitoring.run import run_monitoring
 REAL, REAL_AT, REAL_HORIZON = "online_retail_II", date(2010, 12, 1), 90
 
 
-def figures_of_real(config: Config, state: Path) -> dict[str, Any]:
-    """Look at a year of a real shop; what is a false trigger there is not known.
-
-    Once each week by itself, without memory and without acts; then as the job runs, with its
-    memory and every act carried out on the release that is served.
-    """
+def open_real(config: Config, state: Path) -> Shop:
+    """Return the real shop with a release of its first year, ingested if it is not."""
     folder = state / "tables" / REAL
     if not folder.is_dir():
         ingest(Path("datasets") / f"{REAL}.toml", state)
     tables = read_tables(folder)
     settings = config.training.model_copy(update={"horizon_days": REAL_HORIZON})
     config = config.model_copy(update={"training": settings})
-    work = state / "bench" / "monitoring_shops" / REAL
-    shop = open_shop(tables, work, config, REAL_AT)
-    return {**_without_memory(shop), "acted": play_acts(shop, tables, config, work)}
+    return open_shop(tables, state / "bench" / "monitoring_shops" / REAL, config, REAL_AT)
+
+
+def figures_of_real(config: Config, state: Path) -> dict[str, Any]:
+    """Look at a year of a real shop, each week by itself, without memory and without acts.
+
+    What is a false trigger there is not known.
+    """
+    return _without_memory(open_real(config, state))
+
+
+def figures_of_acts(config: Config, state: Path) -> dict[str, Any]:
+    """Run the job over the same year, with its memory and every act carried out."""
+    shop = open_real(config, state)
+    return play_acts(shop, shop.tables, shop.config, shop.state)
 
 
 def _without_memory(shop: Shop) -> dict[str, Any]:

@@ -39,6 +39,7 @@ def run_train(given: Sequence[str]) -> int:
     tables = read_tables(arguments.state / "tables" / read_source(arguments.source).name)
     from training.card import knowledge_points, read_facts
     from training.cohort import CohortSource
+    from training.learn.kept import keep_boosters
     from training.record import REPORTS, record_training
     from training.registry import Registry
     from training.report import tier_table
@@ -46,10 +47,11 @@ def run_train(given: Sequence[str]) -> int:
 
     tell_of_sentiment(tables, config)
     source = CohortSource(tables, arguments.state, config.features)
-    result = train(source, config, arguments.cutoff, arguments.state, Progress(time.monotonic))
-    version = record_training(
-        result, config, Registry(arguments.state), arguments.state, datetime.now(UTC).date()
-    )
+    with keep_boosters(arguments.state / "boosters"):  # one that was killed goes on
+        result = train(source, config, arguments.cutoff, arguments.state, Progress(time.monotonic))
+        version = record_training(
+            result, config, Registry(arguments.state), arguments.state, datetime.now(UTC).date()
+        )
     print(tier_table(result.release, config.lang))
     facts = read_facts(arguments.state / REPORTS / result.release.digest[:12])
     print("\n".join(knowledge_points(facts, config.lang)))

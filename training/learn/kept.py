@@ -10,7 +10,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
@@ -67,7 +67,9 @@ def fit_or_read(
         return TextBooster(path.read_text(encoding="utf-8"))
     booster = _fit(parameters, data, n_rounds)
     folder.mkdir(parents=True, exist_ok=True)
-    write_durably(path, booster.model_to_string(num_iteration=-1).encode())
+    # another training of the same state may have ended, and taken the folder with it
+    with suppress(FileNotFoundError):
+        write_durably(path, booster.model_to_string(num_iteration=-1).encode())
     return booster
 
 

@@ -52,9 +52,12 @@ def draw_confusion(by_language: dict[str, dict[str, float]], title: str, path: P
             [told["false_negative"], told["true_positive"]],
         ]
         axes.imshow(cells, cmap="Blues")
+        darkest = max(map(max, cells))
         for row in range(2):
             for column in range(2):
-                axes.text(column, row, f"{cells[row][column]:.0f}", ha="center", va="center")
+                n = cells[row][column]
+                color = "white" if n > darkest / 2 else "black"
+                axes.text(column, row, f"{n:.0f}", ha="center", va="center", color=color)
         axes.set_xticks([0, 1], ["negative", "positive"])
         axes.set_yticks([0, 1], ["negative", "positive"])
         axes.set_xlabel("predicted")

@@ -163,7 +163,7 @@ def decide_act(seen: Seen, memory: Memory, settings: MonitoringSettings) -> Deci
         if seen.is_insufficient:
             notes = (*notes, "too few rows to say anything")
         return Decision("none", None, notes or ("nothing is beyond its limit",), False, kept)
-    cause = next(each for each in PRECEDENCE if each in causes)
+    cause = _first_to_mend(causes, kept)
     reasons = (*notes, *(str(each) for each in told if each.cause == cause))
     incident = kept.of(cause) or Incident(cause, seen.as_of, seen.as_of)
     act, why, incident = _step(incident, kept, seen.as_of, settings)
@@ -173,6 +173,13 @@ def decide_act(seen: Seen, memory: Memory, settings: MonitoringSettings) -> Deci
         acts[cause] = seen.as_of
     after = Memory((*others, incident), acts)
     return Decision(act, cause, (*reasons, *why), cause == "data", after)
+
+
+def _first_to_mend(causes: set[Cause], memory: Memory) -> Cause:
+    """Return the cause that comes first; one that a human has been asked about hides no other."""
+    seen = [each for each in PRECEDENCE if each in causes]
+    told = {each.cause for each in memory.incidents if each.is_escalated}
+    return next((each for each in seen if each not in told), seen[0])
 
 
 def _step(

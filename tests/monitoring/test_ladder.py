@@ -188,6 +188,12 @@ def test_a_memory_survives_being_written_down():
     assert memory_from_json(json.loads(json.dumps(memory_to_json(memory)))) == memory
 
 
+def test_a_cause_that_a_human_was_asked_about_hides_no_other():
+    days = [["rank"]] * 40 + [["rank", "level"]] * 3
+    assert acts(play(days)) == [(0, "retrain"), (30, "escalate"), (40, "recalibrate")]
+    assert acts(play([["rank", "level"]] * 3)) == [(0, "retrain")]
+
+
 def test_an_insufficient_window_closes_nothing():
     memory = play([["rank"]])[0].memory
     for number in range(1, 6):

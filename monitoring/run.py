@@ -15,7 +15,7 @@ from features.sentiment.periods import read_text_periods
 from features.tables import Tables
 from monitoring.act import FAILED, Acting, carry_out, exit_code_of, open_act
 from monitoring.alert import send_alert
-from monitoring.answers import read_answers
+from monitoring.answers import Answers, read_answers
 from monitoring.drift import find_faults
 from monitoring.finding import Finding
 from monitoring.look import feature_rows, judge, read_days, score_window
@@ -66,6 +66,18 @@ class Outcome:
     acted: tuple[dict[str, Any], ...] = ()
 
 
+@dataclass(frozen=True)
+class _Look:
+    """What one run looks at; the attributes are the arguments of `run_monitoring`."""
+
+    tables: Tables
+    config: Config
+    state: Path
+    day: date
+    happened_column: str | None
+    tell: Callable[[str], None]
+
+
 def run_monitoring(
     tables: Tables,
     config: Config,
@@ -107,7 +119,7 @@ def run_monitoring(
         left = read_newest(state)
         if acting is not None and left is not None and open_act(left, state):
             acted.append(carry_out(left, tables, config, state, acting))
-        told, is_new = _told_of(tables, config, state, day, happened_column, tell)
+        told, is_new = _told_of(_Look(tables, config, state, day, happened_column, tell))
         if acting is not None and is_new and open_act(told, state):
             acted.append(carry_out(told, tables, config, state, acting))
     code = EXITS.get(told["act"], EXIT_ACTED) if is_new else EXIT_DONE
@@ -118,26 +130,19 @@ def run_monitoring(
     return Outcome(told, is_new, code, tuple(acted))
 
 
-def _told_of(
-    tables: Tables,
-    config: Config,
-    state: Path,
-    day: date,
-    happened_column: str | None,
-    tell: Callable[[str], None],
-) -> tuple[dict[str, Any], bool]:
+def _told_of(look: _Look) -> tuple[dict[str, Any], bool]:
     """Return the verdict of a day, and whether it is new; the caller holds the lock."""
+    tables, state, day = look.tables, look.state, look.day
     folder = current_release(state / RELEASES)
     release = load_release(folder)
     known = find_looked_at(state, day, release.digest, tables.digest)
     if known is not None:
-        tell(f"{day} was looked at already")
+        look.tell(f"{day} was looked at already")
         return known, False
     _check(release, tables, day)
-    told = _look(release, folder, tables, config, state, day, happened_column, tell)
-    renew_quarantine(
-        told, tables, state, read_reference(folder), config.monitoring, happened_column
-    )
+    reference = read_reference(folder)
+    told = _verdict_of(look, release, reference)
+    renew_quarantine(told, tables, state, reference, look.config.monitoring, look.happened_column)
     write_verdict(told, verdict_path(state, day, release.digest))
     write_gauges(told, state / FOLDER)
     return told, True
@@ -172,34 +177,26 @@ def _check(release: Release, tables: Tables, day: date) -> None:
         )
 
 
-def _look(
-    release: Release,
-    folder: Path,
-    tables: Tables,
-    config: Config,
-    state: Path,
-    day: date,
-    happened_column: str | None,
-    tell: Callable[[str], None],
-) -> dict[str, Any]:
+def _verdict_of(look: _Look, release: Release, reference: Reference | None) -> dict[str, Any]:
+    """Gather what a day shows, judge it, and return the verdict as JSON values."""
+    tables, config, state, day = look.tables, look.config, look.state, look.day
     memory, looked_on = read_memory(state, day)
     n_new_days = config.monitoring.window_days
     if looked_on is not None:
         n_new_days = min(max((day - looked_on).days, 1), MOST_NEW_DAYS)
-    reference = read_reference(folder)
-    tell(f"features of {day}")
+    look.tell(f"features of {day}")
     _, rows = feature_rows(tables, release, day, config, state)
     performances = []
     for cutoff in matured_cutoffs(release, day)[:MOST_COHORTS]:
-        tell(f"outcomes of {cutoff}")
+        look.tell(f"outcomes of {cutoff}")
         performances.append(judge(tables, release, cutoff, day, config, state))
-    tell("answers and order days")
+    look.tell("answers and order days")
     first = day.fromordinal(day.toordinal() - n_new_days)
     answers = read_answers(state, first, day, release.digest, len(release.columns))
     verdict = watch(
         score_window(release, rows, day, _expected_rows(state, day)),
         reference,
-        read_days(tables, day, n_new_days, happened_column),
+        read_days(tables, day, n_new_days, look.happened_column),
         performances,
         memory,
         config.monitoring,
@@ -211,7 +208,13 @@ def _look(
     told = verdict_to_json(verdict, release.digest, tables.digest)
     told["release_age_days"] = (day - release.cutoff).days
     told["n_new_days"] = n_new_days
-    told["answers"] = {
+    told["answers"] = _answers_to_json(answers)
+    return told
+
+
+def _answers_to_json(answers: Answers) -> dict[str, Any]:
+    """Return what was counted of the logged answers as JSON values."""
+    return {
         "n_of_release": answers.n_of_release,
         "n_of_others": answers.n_of_others,
         "n_vectors": len(answers.rows),
@@ -220,7 +223,6 @@ def _look(
         "n_damaged": answers.n_damaged,
         "by_day": {each.isoformat(): n for each, n in sorted(answers.n_by_day.items())},
     }
-    return told
 
 
 def read_reference(folder: Path) -> Reference | None:

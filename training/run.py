@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
-from features.config import Config, TierSettings
+from features.config import Config, TierSettings, TrainingSettings
 from features.errors import InputError, NoSkillError
 from features.progress import Progress
 from features.snapshot import Snapshot
@@ -21,7 +22,7 @@ from training.incumbents import read_incumbents
 from training.judge.fairness import GroupFigures, decide_fairness
 from training.learn.baselines import fit_baselines
 from training.learn.fit import Lesson, fit_blend, gather
-from training.learn_policy import learn_policy
+from training.learn_policy import LearnedPolicy, learn_policy
 from training.lifecycle import COLUMNS as LIFECYCLE_COLUMNS
 from training.lineage import lineage_of
 from training.models.model import Model
@@ -123,24 +124,50 @@ def train(
     )
     for flag in learned.flags:
         tell(f"look at the tiers: {flag}", 0.0)
-    features = lesson.target.features.select(learned.model.columns)
-    outlook = learn_outlook(
-        backtest,
-        [tier.share for tier in learned.policy.tiers],
-        (
-            lesson.target.features,
-            learned.policy.level.correct(learned.model.predict(features)).value,
-        ),
-        lesson.target.feature_horizon_days,
-    )
+    outlook = _learn_outlook(backtest, learned, lesson)
     groups = audit_groups(backtest, learned.policy.tiers, tables, settings)
     breaches = decide_fairness(groups, settings.fairness)
-    release = Release(
+    told = {
+        "outlook": {"reason": outlook.reason, "held": outlook.figures},
+        "fairness": {"n_groups": len(groups), "breaches": list(breaches)},
+    }
+    lineage = lineage | _backtest_summary(backtest, lesson) | learned.summary | told
+    release = _assemble(tables, plan, lesson, learned, outlook, lineage, settings)
+    rows = lesson.target.features.select(release.columns).values
+    golden = rows[golden_sample(release.score(rows).expected_value)]
+    tell("release, pictures and record", JUDGE_WEIGHT)
+    reference = freeze_reference(release, lesson, source, settings)
+    beside = {FILE: reference_bytes(reference)}
+    written = write_release(release, golden, state / RELEASES, beside)
+    rivals = _rivals(written, backtest, settings.tiers)
+    return TrainingResult(written, backtest, outlook, groups, lesson.target, rivals)
+
+
+def _learn_outlook(backtest: Backtest, learned: LearnedPolicy, lesson: Lesson) -> Outlook:
+    """Learn intervals and borderlines, for the customers who are served."""
+    target = lesson.target
+    features = target.features.select(learned.model.columns)
+    value = learned.policy.level.correct(learned.model.predict(features)).value
+    shares = [tier.share for tier in learned.policy.tiers]
+    return learn_outlook(backtest, shares, (target.features, value), target.feature_horizon_days)
+
+
+def _assemble(
+    tables: Tables,
+    plan: TrainingPlan,
+    lesson: Lesson,
+    learned: LearnedPolicy,
+    outlook: Outlook,
+    lineage: dict[str, Any],
+    settings: TrainingSettings,
+) -> Release:
+    """Put together what was learned; nothing is written yet."""
+    return Release(
         source=tables.source,
         currency=tables.currency,
-        cutoff=target.cutoff,
+        cutoff=plan.target.cutoff,
         history_start=tables.history_start,
-        horizon_days=target.horizon_days,
+        horizon_days=plan.target.horizon_days,
         feature_horizon_days=plan.training_horizon_days,
         season_unseen=lesson.level.season_unseen,
         minimum_orders=settings.minimum_orders,
@@ -151,22 +178,8 @@ def train(
         extra_columns=tuple(
             name for name in LIFECYCLE_COLUMNS if name not in learned.model.columns
         ),
-        lineage=lineage
-        | _backtest_summary(backtest, lesson)
-        | learned.summary
-        | {
-            "outlook": {"reason": outlook.reason, "held": outlook.figures},
-            "fairness": {"n_groups": len(groups), "breaches": list(breaches)},
-        },
+        lineage=lineage,
     )
-    rows = lesson.target.features.select(release.columns).values
-    golden = rows[golden_sample(release.score(rows).expected_value)]
-    tell("release, pictures and record", JUDGE_WEIGHT)
-    reference = freeze_reference(release, lesson, source, settings)
-    beside = {FILE: reference_bytes(reference)}
-    written = write_release(release, golden, state / RELEASES, beside)
-    rivals = _rivals(written, backtest, settings.tiers)
-    return TrainingResult(written, backtest, outlook, groups, lesson.target, rivals)
 
 
 def check_skill(backtest: Backtest) -> None:

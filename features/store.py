@@ -1,8 +1,9 @@
 """Feature tables kept by what they were made of, so that nothing is built twice or read stale.
 
-``state/features/SOURCE/CUTOFF-HORIZONd-KEY.parquet``, where the key digests the tables, the
-snapshot, the catalogue and the code that defines the features. A file that is damaged or of
-another key is built again; it never fails a run.
+``state/features/SOURCE/CUTOFF-HORIZONd-KEY.parquet``, where the key digests the parts of the
+tables with a row that was known at the cutoff, the snapshot, the catalogue and the code that
+defines the features. An upload of later days leaves the features of earlier cutoffs as they are,
+and so their key. A file that is damaged or of another key is built again; it never fails a run.
 """
 
 from __future__ import annotations
@@ -11,7 +12,9 @@ import hashlib
 import json
 import os
 import tempfile
-from functools import cache
+from collections.abc import Iterable, Iterator
+from datetime import date
+from functools import cache, lru_cache
 from pathlib import Path
 
 import pandas as pd
@@ -37,6 +40,8 @@ from features import (
 from features.build import build_features
 from features.catalogue import COLUMNS, SENTIMENT_COLUMNS, schema_digest
 from features.config import FeatureSettings
+from features.grains import EVENT_TABLES
+from features.ingestion.files import hash_file
 from features.own import own_column_names, own_digest
 from features.sentiment import definitions as sentiment
 from features.sentiment.scores import has_scores, scores_digest
@@ -87,10 +92,43 @@ def definition_digest() -> str:
     return digest.hexdigest()
 
 
+def digest_known(tables: Tables, cutoff: date) -> str:
+    """Return the sha256 of the parts that hold a row known before a cutoff; no other is read.
+
+    Features are sums of whole numbers, so neither the order of the parts nor their names count.
+    """
+    told = [
+        [name, sorted(_digests_known(tables.parts(name), cutoff))] for name in sorted(EVENT_TABLES)
+    ]
+    return hashlib.sha256(json.dumps(told).encode()).hexdigest()
+
+
+def _digests_known(parts: Iterable[Path], cutoff: date) -> Iterator[str]:
+    for part in parts:
+        told = part.stat()
+        digest, first = _look_at(part, told.st_mtime_ns, told.st_size)
+        if first is None or first < cutoff:
+            yield digest
+
+
+@lru_cache(maxsize=4096)
+def _look_at(part: Path, mtime_ns: int, size: int) -> tuple[str, date | None]:
+    """Return the digest of a part and the first day on which a row was known, None if untold."""
+    told = pq.read_metadata(part)
+    place = told.schema.to_arrow_schema().get_field_index("known_day")
+    columns = [told.row_group(k).column(place) for k in range(told.num_row_groups)]
+    days = [each.statistics.min for each in columns if _has_limits(each)]
+    return hash_file(part), min(days) if days and len(days) == len(columns) else None
+
+
+def _has_limits(column: pq.ColumnChunkMetaData) -> bool:
+    return column.statistics is not None and column.statistics.has_min_max
+
+
 def feature_key(tables: Tables, snapshot: Snapshot, settings: FeatureSettings) -> str:
     """Return the sha256 of all that decides a feature table's content."""
     told = {
-        "tables": tables.digest,
+        "tables": digest_known(tables, snapshot.cutoff),
         "value": tables.value_column,
         "cutoff": snapshot.cutoff.isoformat(),
         "horizon_days": snapshot.horizon_days,

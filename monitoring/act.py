@@ -135,11 +135,6 @@ def _work(
     told: Mapping[str, Any], tables: Tables, config: Config, state: Path, acting: Acting
 ) -> Acted | None:
     """Return what came of the act; None where another release is served than it is about."""
-    from training.acts.recalibrate import recalibrate
-    from training.acts.recut import recut
-    from training.acts.retrain import retrain
-
-    work = {"recalibrate": recalibrate, "recut": recut, "retrain": retrain}
     act: Kind = told["act"]
     order = Order(
         act,
@@ -151,7 +146,23 @@ def _work(
     if served_digest(state) != told["release"]:
         return find_acted(state, order)
     acting.tell(f"{act}: {order.incident}")
-    return work[act](Shop(tables, config, state, acting.open_registry(state), acting.tell), order)
+    shop = Shop(tables, config, state, acting.open_registry(state), acting.tell)
+    return _worker_of(act)(shop, order)
+
+
+def _worker_of(act: Kind) -> Callable[[Shop, Order], Acted]:
+    """Return the job of training that carries out an act; only that one is imported."""
+    if act == "retrain":
+        from training.acts.retrain import retrain
+
+        return retrain
+    if act == "recut":
+        from training.acts.recut import recut
+
+        return recut
+    from training.acts.recalibrate import recalibrate
+
+    return recalibrate
 
 
 def _learned_before(day: date, tables: Tables, state: Path) -> date:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from features.durable import sync
-from training.backtest import Backtest
 from training.models.matrix import Array
+
+if TYPE_CHECKING:
+    from training.backtest import Backtest  # brings the learners with it
 
 FOLDER = "backtests"
 

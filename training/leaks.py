@@ -10,7 +10,6 @@ from collections.abc import Collection, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
 from features.errors import InputError
 
@@ -79,5 +78,7 @@ def _area(values: NDArray[np.float64], active: NDArray[np.bool_]) -> float:
     n_others = len(active) - n_active
     if min(n_active, n_others) < FEWEST_OF_A_CLASS:
         return 0.5
+    from scipy.stats import rankdata  # takes seconds: only once it is needed
+
     ranks = float(rankdata(values)[active].sum())
     return (ranks - n_active * (n_active + 1) / 2) / (n_active * n_others)

@@ -25,6 +25,7 @@ WORKSPACE = "workspace"
 PAGES = "pages"
 PROJECT = "Tierwise"
 DRAWN = "drawn.json"
+METRIC = "VerdictNumber"
 TABS = ("Decisions", "Performance", "Drift", "Scores and tiers", "Reviews", "Answers", "Data")
 """In the order in which one looks at them."""
 MOST_ROWS = 5000
@@ -45,8 +46,9 @@ def draw_verdicts(
         Is told each verdict.
     """
     from evidently import DataDefinition, Dataset, Report
-    from evidently.metrics import MeanValue
     from evidently.ui.workspace import Workspace
+
+    from monitoring.report.number import VerdictNumber
 
     path, list_path = folder / WORKSPACE, folder / WORKSPACE / DRAWN
     drawn = _read_drawn(list_path)
@@ -66,7 +68,7 @@ def draw_verdicts(
         frame = pd.DataFrame([{each.name: float(each.value) for each in numbers}])
         definition = DataDefinition(numerical_columns=names)
         snapshot = Report(
-            [MeanValue(column=name) for name in names],
+            [VerdictNumber(column=name) for name in names],
             tags=[str(told["act"])],
             metadata={"release": told["release"], "reasons": "; ".join(told["reasons"])},
         ).run(
@@ -87,9 +89,9 @@ def _read_drawn(path: Path) -> dict[str, Any]:
     """Return what is drawn already; nothing where it was drawn by an earlier form of this module."""
     if path.is_file():
         told: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        if isinstance(told.get("panels"), dict):
+        if told.get("metric") == METRIC:
             return told
-    return {"runs": [], "panels": {}, "project": None}
+    return {"runs": [], "panels": {}, "project": None, "metric": METRIC}
 
 
 def _save_panels(workspace: Any, project_id: Any, known: Mapping[str, list[str]]) -> None:
@@ -109,7 +111,7 @@ def _save_panels(workspace: Any, project_id: Any, known: Mapping[str, list[str]]
     for key, names in known.items():
         tab, _, title = key.partition("/")
         values = [
-            PanelMetric(legend=name, metric="MeanValue", metric_labels={"column": name})
+            PanelMetric(legend=name, metric=METRIC, metric_labels={"column": name})
             for name in names
         ]
         tabs.setdefault(tab, []).append(

@@ -50,11 +50,12 @@ def read_bits(features: pd.DataFrame) -> tuple[list[str], bytes]:
 
 def test_is_built_once_and_read_back_bit_for_bit(tables: Tables, tmp_path: Path) -> None:
     built = read_or_build_features(tables, SNAPSHOT, SETTINGS, tmp_path)
-    for part in tables.parts("order_lines"):
-        part.unlink()  # from here on a build would fail
+    (path,) = (tmp_path / "features" / "shop").glob("*.parquet")
+    file = path.stat().st_ino
     kept = read_or_build_features(tables, SNAPSHOT, SETTINGS, tmp_path)
     assert read_bits(kept) == read_bits(built)
     pd.testing.assert_frame_equal(kept, built, check_exact=True)
+    assert path.stat().st_ino == file  # a build would have put another in its place
 
 
 def test_leaves_one_whole_file_under_the_source(tables: Tables, tmp_path: Path) -> None:
@@ -67,12 +68,49 @@ def test_leaves_one_whole_file_under_the_source(tables: Tables, tmp_path: Path) 
 def test_key_tells_apart_all_that_decides_the_content(tables: Tables) -> None:
     keys = {
         feature_key(tables, SNAPSHOT, SETTINGS),
-        feature_key(replace(tables, digest="e" * 64), SNAPSHOT, SETTINGS),
+        feature_key(replace(tables, value_column="margin"), SNAPSHOT, SETTINGS),
         feature_key(tables, replace(SNAPSHOT, cutoff=date(2024, 3, 2)), SETTINGS),
         feature_key(tables, replace(SNAPSHOT, horizon_days=31), SETTINGS),
         feature_key(tables, replace(SNAPSHOT, history_start=date(2024, 1, 2)), SETTINGS),
     }
     assert len(keys) == 5
+
+
+def upload(tables: Tables, name: str, day: date, known_day: date) -> None:
+    """Add a part of one line to the order lines."""
+    (one, *_) = tables.parts("order_lines")
+    line = pq.read_table(one).slice(0, 1)
+    for column, value in (("day", day), ("known_day", known_day)):
+        place = line.column_names.index(column)
+        line = line.set_column(place, line.schema.field(column), pa.array([value], pa.date32()))
+    pq.write_table(line, tables.folder / "order_lines" / f"{name}.parquet")
+
+
+def test_an_upload_of_later_days_leaves_the_features_of_a_cutoff_kept(tables: Tables) -> None:
+    key = feature_key(tables, SNAPSHOT, SETTINGS)
+    later = replace(tables, digest="e" * 64)  # as of another ingestion
+    upload(later, "two", date(2024, 3, 1), date(2024, 3, 1))
+    upload(later, "three", date(2024, 2, 3), date(2024, 3, 2))  # told after the cutoff
+    assert feature_key(later, SNAPSHOT, SETTINGS) == key
+    after = replace(SNAPSHOT, cutoff=date(2024, 3, 2))
+    assert feature_key(later, after, SETTINGS) != feature_key(later, SNAPSHOT, SETTINGS)
+
+
+def test_a_row_known_before_the_cutoff_makes_another_key(tables: Tables) -> None:
+    key = feature_key(tables, SNAPSHOT, SETTINGS)
+    upload(tables, "two", date(2024, 2, 28), date(2024, 2, 29))
+    with_two = feature_key(tables, SNAPSHOT, SETTINGS)
+    upload(tables, "one", date(2024, 2, 28), date(2024, 2, 28))  # the upload again, another one
+    again = feature_key(tables, SNAPSHOT, SETTINGS)
+    assert len({key, with_two, again}) == 3
+
+
+def test_a_part_that_does_not_tell_its_days_counts_always(tables: Tables) -> None:
+    key = feature_key(tables, SNAPSHOT, SETTINGS)
+    upload(tables, "two", date(2024, 3, 5), date(2024, 3, 5))
+    path = tables.folder / "order_lines" / "two.parquet"
+    pq.write_table(pq.read_table(path), path, write_statistics=False)
+    assert feature_key(tables, SNAPSHOT, SETTINGS) != key
 
 
 @pytest.mark.parametrize("damage", ["cut short", "flipped", "foreign"])

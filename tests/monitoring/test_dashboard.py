@@ -79,6 +79,11 @@ def test_verdicts_are_drawn_once_and_keep_their_numbers(tmp_path: Path):
     assert len(runs) == 2
     panels = {f"{each.tab}/{each.panel}" for each in list_numbers(verdicts[0])}
     assert set(drawn["panels"]) == panels
+    shown = {
+        result.metric_value_location.metric.params["column"]: result.value
+        for result in workspace.get_run(drawn["project"], runs[0]).metric_results.values()
+    }
+    assert any(shown == {each.name: each.value for each in list_numbers(told)} for told in verdicts)
     rows = np.random.default_rng(0).normal(size=(300, 2))
     rows[:, 1] = np.nan
     page = write_drift_page(rows, rows, ("known", "unknown"), tmp_path / "drift.html")

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from training.learn.crossfit import TrainingCohort
 from training.models.matrix import Array
 from training.split import (
     DAYS_A_YEAR,
@@ -21,6 +21,9 @@ from training.split import (
     YEAR_LONG_DAYS,
     TrainingPlan,
 )
+
+if TYPE_CHECKING:
+    from training.learn.crossfit import TrainingCohort  # brings the learners with it
 
 SHORTEST_SEASON_HISTORY_DAYS = 60
 LARGEST_SEASON_RATIO = 3.0

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.optimize import minimize
 from scipy.special import digamma, gammaln, xlogy
 
 from features.errors import InputError
@@ -116,7 +115,8 @@ def fit_parameters(objective: Objective, starts: Sequence[Sequence[float]]) -> t
         )
 
     # The optimiser factors matrices of 4 x 4; on several threads BLAS waits ten times longer than
-    # it works. Imported here because a release, which does not fit, is served without it.
+    # it works. Imported here because a release, which does not fit, is served without them.
+    from scipy.optimize import minimize
     from threadpoolctl import threadpool_limits
 
     with threadpool_limits(1, user_api="blas"):

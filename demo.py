@@ -20,7 +20,7 @@ import time
 import tomllib
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -31,6 +31,7 @@ from urllib.parse import quote
 ROOT = Path(__file__).resolve().parent
 SIMULATED = Path("datasets/simulated_shop.toml")
 DEFAULT_STATE = Path("state")
+COMPILED = ROOT / "state" / "pycache"
 LOOPBACK = "127.0.0.1"
 READY_SECONDS = 120.0
 STOP_SECONDS = 30.0
@@ -76,8 +77,24 @@ def start_python(arguments: Sequence[str], **options: Any) -> subprocess.Popen[b
     """
     print(f"$ python {shlex.join(arguments)}", flush=True)
     return subprocess.Popen(
-        [sys.executable, *arguments], cwd=ROOT, start_new_session=True, **options
+        [sys.executable, *arguments],
+        cwd=ROOT,
+        env=environment(os.environ),
+        start_new_session=True,
+        **options,
     )
+
+
+def environment(told: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment of what is started: compiled modules are kept in any case.
+
+    Where Python may not leave them beside their source they are kept below ``state``; compiling
+    pandas and the others anew takes longer than most of the steps themselves.
+    """
+    if not told.get("PYTHONDONTWRITEBYTECODE"):
+        return dict(told)
+    kept = {name: value for name, value in told.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return {"PYTHONPYCACHEPREFIX": str(COMPILED), **kept}
 
 
 def stop(process: subprocess.Popen[bytes], with_signal: signal.Signals) -> int:

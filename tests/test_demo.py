@@ -29,6 +29,14 @@ def is_running(process_id: int) -> bool:
     return True
 
 
+def test_compiled_modules_are_kept_where_python_may_not_leave_them_beside_their_source():
+    assert demo.environment({"A": "1"}) == {"A": "1"}
+    told = {"A": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+    assert demo.environment(told) == {"A": "1", "PYTHONPYCACHEPREFIX": str(demo.COMPILED)}
+    elsewhere = {**told, "PYTHONPYCACHEPREFIX": "/elsewhere"}
+    assert demo.environment(elsewhere)["PYTHONPYCACHEPREFIX"] == "/elsewhere"
+
+
 @pytest.mark.parametrize(
     ("script", "code"),
     [

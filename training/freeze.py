@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,12 +13,14 @@ from features.order_days import read_order_days
 from features.sentiment.periods import read_text_periods
 from features.tables import Tables
 from training.cohort import Cohort, CohortSource
-from training.learn.fit import Lesson
 from training.models.matrix import Array, FeatureMatrix
 from training.orders_reference import DAYS_LOOKED_AT, describe_orders
 from training.reference import OrdersReference, Reference, build_reference
 from training.release import Release
 from training.scores import NO_TIER
+
+if TYPE_CHECKING:
+    from training.learn.fit import Lesson  # brings the learners with it
 
 SPACING_DAYS = 45
 MOST_ROWS = 5000

@@ -116,6 +116,8 @@ class Seen:
         The first reason.
     outcome : str
         What the act came to.
+    objections : tuple of str
+        Why the gate refused it, where it did.
     """
 
     planned: Planned
@@ -123,6 +125,7 @@ class Seen:
     act: str = "none"
     why: str = ""
     outcome: str = ""
+    objections: tuple[str, ...] = ()
 
     @property
     def days(self) -> int | None:
@@ -184,13 +187,21 @@ def attribute(seen: Sequence[Seen], told: Mapping[str, Any]) -> tuple[list[Seen]
                 act=told["act"],
                 why=next((r for r in told["reasons"] if kinds_of([r])), ""),
                 outcome=describe_outcome(told),
+                objections=list_objections(told),
             )
             return after, True
     return after, False
 
 
 def describe_outcome(told: Mapping[str, Any]) -> str:
-    """Return what an act came to, in a few words."""
+    """Return what an act came to, in a few words.
+
+    >>> acted = {"status": "refused", "release": "b674ac80078c", "previous": "dd1980fe84f6"}
+    >>> describe_outcome({"act": "retrain", "acted": acted})
+    'the gate refused b674ac80; dd1980fe goes on'
+    >>> describe_outcome({"act": "recalibrate", "acted": {**acted, "status": "done"}})
+    'b674ac80 is served instead of dd1980fe'
+    """
     if told["act"] == QUARANTINE:
         return "asked for again"
     if told["act"] == ESCALATE:
@@ -198,5 +209,15 @@ def describe_outcome(told: Mapping[str, Any]) -> str:
     acted = told.get("acted")
     if not acted:
         return "not carried out"
-    release = str(acted.get("release", ""))[:8]
-    return f"{acted.get('status', 'done')}: {release}" if release else str(acted.get("status"))
+    release, previous = (str(acted.get(key, ""))[:8] for key in ("release", "previous"))
+    if release and acted["status"] == "refused":
+        return f"the gate refused {release}; {previous} goes on"
+    if release and acted["status"] == "done":
+        return f"{release} is served instead of {previous}"
+    return str(acted["status"])
+
+
+def list_objections(told: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return why an act was refused: its reasons but the first, which says who asked for it."""
+    acted = told.get("acted") or {}
+    return tuple(acted.get("reasons", ())[1:]) if acted.get("status") == "refused" else ()

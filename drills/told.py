@@ -37,6 +37,8 @@ def timeline_lines(played: Played) -> list[str]:
             f"{each.planned.incident.day}  {each.planned.title:40.40} {days:>6}  {each.act:21} "
             f"{right:5}  {each.outcome}"
         )
+        if each.objections:
+            lines.append(f"{'':12}for {'; '.join(each.objections)}")
     lines += [
         "",
         f"{'looked on':10}  {'act':21} {'wall s':>6} {'CPU s':>6} {'answered':>8} {'failed':>6} {'swap s':>6}  why",
@@ -73,6 +75,7 @@ def summarise(played: Played) -> dict[str, Any]:
                 "is_right": each.is_right,
                 "why": each.why,
                 "outcome": each.outcome,
+                "objections": list(each.objections),
             }
             for each in played.seen
         },

@@ -91,6 +91,19 @@ def test_another_act_than_the_right_one_is_wrong():
     assert (seen[1].act, seen[1].is_right) == ("retrain", False)
 
 
+def test_a_refusal_tells_who_refused_what_goes_on_and_for_what():
+    place = next(i for i, each in enumerate(YEAR) if each.act == "retrain")
+    day = YEAR[place].incident.day + timedelta(days=35)
+    reasons = ["retrain, incident x: rank", "its level is 1.54", "it is not surely ahead"]
+    acted = {"status": "refused", "release": "b" * 64, "previous": "d" * 64, "reasons": reasons}
+    verdict = {**told(day, "retrain", "rank of ngini: 0.5 (limit 0.7)"), "acted": acted}
+    seen, _ = attribute(UNSEEN, verdict)
+    assert seen[place].outcome == "the gate refused bbbbbbbb; dddddddd goes on"
+    lines = timeline_lines(Played(seen))
+    (below,) = [lines[i + 1] for i, line in enumerate(lines) if "the gate refused" in line]
+    assert below.strip() == "for its level is 1.54; it is not surely ahead"
+
+
 def test_the_settings_of_the_drill_are_those_of_the_file_but_for_its_own(tmp_path: Path):
     write_settings(ROOT / "config.toml", tmp_path / "config.toml")
     ours = tomllib.loads((tmp_path / "config.toml").read_text(encoding="utf-8"))

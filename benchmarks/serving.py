@@ -2,7 +2,7 @@
 
 The same release behind a raw ASGI application, FastAPI, BentoML as it comes, and our service with
 guard, metrics, access log and prediction log on; all on loopback, one worker each, measured in turn so
-that a busy machine is busy for all of them. Needs wrk.
+that a busy machine is busy for all of them, and started anew some times. Needs wrk.
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ import json
 import math
 import statistics
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -30,10 +31,16 @@ from features.progress import Progress
 
 N_BODIES = 200
 RATE = 300.0
-ROUNDS = 5
+STARTS = 4
+ROUNDS = 3
 SECONDS = 2
-RATE_SECONDS = 5.0
+RATE_SECONDS = 4.0
 RIVALS = ("raw_asgi", "fastapi", "bentoml_default", "ours")
+CONNECTIONS = (1, 16, 64)
+JUDGED = 16
+LATENCIES = ("p50_ms", "p99_ms", "max_ms")
+
+Pair = tuple[float, float]
 
 
 def measure(server: Server, requests: Sequence[bytes], n: int, name: str) -> tuple[float, float]:
@@ -48,73 +55,109 @@ def measure(server: Server, requests: Sequence[bytes], n: int, name: str) -> tup
     )
 
 
-def _median(pairs: Sequence[tuple[float, float]], place: int) -> float:
-    return statistics.median(pair[place] for pair in pairs)
+@dataclass(frozen=True)
+class Asked:
+    """What is sent: one vector, a hundred of them, look-ups, and what hello is asked."""
+
+    single: list[bytes]
+    batch: list[bytes]
+    look_ups: list[bytes]
+    hello: list[bytes]
 
 
-def measure_single(
-    servers: dict[str, Server], requests: Sequence[bytes], tell: Progress
-) -> dict[str, Any]:
-    """Return each server's figures for one vector a request, and the ratios."""
-    seen: dict[str, dict[int, list[tuple[float, float]]]] = {
-        name: {1: [], 16: [], 64: []} for name in RIVALS
-    }
-    for turn in range(ROUNDS):
-        tell(f"one vector a request, round {turn + 1} of {ROUNDS}")
-        for n in (1, 16, 64) if turn < 2 else (16,):
-            for name in RIVALS:
-                seen[name][n].append(measure(servers[name], requests, n, name))
-    figures: dict[str, Any] = {
-        name: {f"rps_{n}": _median(pairs, 0) for n, pairs in found.items()}
-        | {"cpu_us": _median(found[16], 1)}
-        for name, found in seen.items()
-    }
-    for name in ("raw_asgi", "fastapi", "bentoml_default"):
-        ratios = [
-            theirs[1] / ours[1]
-            for theirs, ours in zip(seen[name][16], seen["ours"][16], strict=True)
-        ]
-        figures[f"ours_over_{name}"] = statistics.median(ratios)
-    return figures
+@dataclass
+class Seen:
+    """What was measured, over all starts and rounds.
+
+    Attributes
+    ----------
+    single : dict
+        Requests a second and CPU microseconds a request, by server and number of connections.
+    latencies : dict
+        p50, p99 and largest delay in ms at the fixed rate, by server.
+    batch, look_ups : list
+        CPU microseconds a request of ours and of the rival, in the same round.
+    """
+
+    single: dict[str, dict[int, list[Pair]]] = field(
+        default_factory=lambda: {name: {n: [] for n in CONNECTIONS} for name in RIVALS}
+    )
+    latencies: dict[str, list[tuple[float, float, float]]] = field(
+        default_factory=lambda: {name: [] for name in RIVALS}
+    )
+    batch: list[Pair] = field(default_factory=list)
+    look_ups: list[Pair] = field(default_factory=list)
+
+
+def play_round(servers: dict[str, Server], asked: Asked, number: int, seen: Seen) -> None:
+    """Measure every server once in each way; every second round in the opposite order."""
+    names = RIVALS if number % 2 else RIVALS[::-1]
+    for n in CONNECTIONS if number == 0 else (JUDGED,):
+        for name in names:
+            seen.single[name][n].append(measure(servers[name], asked.single, n, name))
+    for name in names:
+        seen.latencies[name].append(measure_fixed_rate(servers[name], asked.single, name))
+    ours = servers["ours"]
+    for rival, n, mine, theirs, into in (
+        ("raw_asgi", 4, asked.batch, asked.batch, seen.batch),
+        ("hello", JUDGED, asked.look_ups, asked.hello, seen.look_ups),
+    ):
+        into.append(
+            (measure(ours, mine, n, "ours")[1], measure(servers[rival], theirs, n, rival)[1])
+        )
 
 
 def measure_fixed_rate(
-    servers: dict[str, Server], requests: Sequence[bytes], tell: Progress
-) -> dict[str, Any]:
-    """Return latencies at `RATE` requests a second: medians over rounds, taken in turn."""
-    seen: dict[str, list[tuple[float, float, float]]] = {name: [] for name in RIVALS}
-    for turn in range(ROUNDS):
-        tell(f"{RATE:g} requests a second, round {turn + 1} of {ROUNDS}")
-        for name in RIVALS:
-            ms, n_bad = run_fixed_rate(servers[name].port, requests, RATE, RATE_SECONDS)
-            if n_bad:
-                raise InputError(f"{name}: {n_bad} errors; expected answers", "look at its log")
-            p50, p99 = np.quantile(ms, [0.5, 0.99]).tolist()
-            seen[name].append((p50, p99, float(ms.max())))
-    figures: dict[str, Any] = {
-        name: dict(
-            zip(("p50_ms", "p99_ms", "max_ms"), map(statistics.median, zip(*found, strict=True)),
-                strict=True)
-        )
-        for name, found in seen.items()
-    }  # fmt: skip
-    ours = figures["ours"]
-    figures["p99_ours_over_fastapi"] = ours["p99_ms"] / figures["fastapi"]["p99_ms"]
-    figures["max_ours_over_raw_asgi"] = ours["max_ms"] / figures["raw_asgi"]["max_ms"]
-    return figures
-
-
-def compare_cpu(
-    pair: Sequence[tuple[Server, Sequence[bytes], str]], n: int, tell: Progress, what: str
+    server: Server, requests: Sequence[bytes], name: str
 ) -> tuple[float, float, float]:
-    """Return the CPU microseconds of two servers, and the median ratio of first to second."""
-    rounds = []
-    for turn in range(ROUNDS):
-        tell(f"{what}, round {turn + 1} of {ROUNDS}")
-        rounds.append([measure(server, asked, n, name)[1] for server, asked, name in pair])
-    firsts, seconds = zip(*rounds, strict=True)
-    ratio = statistics.median(first / second for first, second in rounds)
-    return statistics.median(firsts), statistics.median(seconds), ratio
+    """Return p50, p99 and the largest delay in ms at `RATE` requests a second."""
+    ms, n_bad = run_fixed_rate(server.port, requests, RATE, RATE_SECONDS)
+    if n_bad:
+        raise InputError(f"{name}: {n_bad} errors; expected answers", "look at its log")
+    p50, p99 = np.quantile(ms, [0.5, 0.99]).tolist()
+    return p50, p99, float(ms.max())
+
+
+def summarise(seen: Seen) -> dict[str, Any]:
+    """Return the tree of figures: medians over all rounds, and of the rounds' ratios."""
+    single: dict[str, Any] = {
+        name: {f"rps_{n}": _median(pairs, 0) for n, pairs in found.items()}
+        | {"cpu_us": _median(found[JUDGED], 1)}
+        for name, found in seen.single.items()
+    }
+    own = [cpu for _, cpu in seen.single["ours"][JUDGED]]
+    for name in RIVALS[:-1]:
+        theirs = [cpu for _, cpu in seen.single[name][JUDGED]]
+        single[f"ours_over_{name}"] = _median_ratio(zip(theirs, own, strict=True))
+    fixed: dict[str, Any] = {
+        name: {what: _median(found, place) for place, what in enumerate(LATENCIES)}
+        for name, found in seen.latencies.items()
+    }
+    ours = fixed["ours"]
+    fixed["p99_ours_over_fastapi"] = ours["p99_ms"] / fixed["fastapi"]["p99_ms"]
+    fixed["max_ours_over_raw_asgi"] = ours["max_ms"] / fixed["raw_asgi"]["max_ms"]
+    return {
+        "single": single,
+        "fixed_rate": fixed,
+        "batch100": {
+            "ours_cpu_us": _median(seen.batch, 0),
+            "raw_asgi_cpu_us": _median(seen.batch, 1),
+            "cpu_ours_over_raw_asgi": _median_ratio(seen.batch),
+        },
+        "lookup": {
+            "ours_cpu_us": _median(seen.look_ups, 0),
+            "hello_cpu_us": _median(seen.look_ups, 1),
+            "cpu_ours_over_hello_same_stack": _median_ratio(seen.look_ups),
+        },
+    }
+
+
+def _median(rows: Sequence[Sequence[float]], place: int) -> float:
+    return statistics.median(row[place] for row in rows)
+
+
+def _median_ratio(pairs: Iterable[Pair]) -> float:
+    return statistics.median(first / second for first, second in pairs)
 
 
 def compare_offline(server: Server, world: World) -> dict[str, float]:
@@ -142,41 +185,42 @@ def compare_offline(server: Server, world: World) -> dict[str, float]:
     return {"n_customers": len(rows), "max_abs_difference": largest}
 
 
-def run(world: World, config: Path, log: Path, tell: Progress) -> dict[str, Any]:
-    """Start every server, measure them in turn, and return the tree of figures."""
+def ask(world: World) -> Asked:
+    """Return the requests as they go over the wire."""
     vectors = [json.dumps({"features": each}).encode() for each in world.vectors(N_BODIES)]
-    single = [http_request("POST", "/v1/tier", body, world.key) for body in vectors]
-    batch_body = json.dumps([{"features": each} for each in world.vectors(100)]).encode()
-    batch = [http_request("POST", "/v1/tiers", batch_body, world.key)]
+    hundred = json.dumps([{"features": each} for each in world.vectors(100)]).encode()
     ids = world.features["customer_id"].tolist()[:: max(1, len(world.features) // N_BODIES)]
-    look_ups = [
-        http_request("GET", f"/v1/customers/{quote(each, safe='')}/tier", key=world.key)
-        for each in ids
-    ]
-    hello = [http_request("GET", "/")]
-    figures: dict[str, Any] = {}
-    with ExitStack() as stack:
-        servers = {}
-        for name in (*RIVALS, "hello"):
-            tell(f"start {name}")
-            servers[name] = stack.enter_context(started(name, world, config, log))
-        ours, raw = servers["ours"], servers["raw_asgi"]
-        figures["offline_online"] = compare_offline(ours, world)
-        figures["single"] = measure_single(servers, single, tell)
-        figures["fixed_rate"] = measure_fixed_rate(servers, single, tell)
-        mine, theirs, ratio = compare_cpu(
-            [(ours, batch, "ours"), (raw, batch, "raw")], 4, tell, "batches of 100"
-        )
-        figures["batch100"] = {
-            "ours_cpu_us": mine, "raw_asgi_cpu_us": theirs, "cpu_ours_over_raw_asgi": ratio,
-        }  # fmt: skip
-        mine, theirs, ratio = compare_cpu(
-            [(ours, look_ups, "ours"), (servers["hello"], hello, "hello")], 16, tell, "look-ups"
-        )
-        figures["lookup"] = {
-            "ours_cpu_us": mine, "hello_cpu_us": theirs, "cpu_ours_over_hello_same_stack": ratio,
-        }  # fmt: skip
-    return figures
+    paths = [f"/v1/customers/{quote(each, safe='')}/tier" for each in ids]
+    return Asked(
+        [http_request("POST", "/v1/tier", body, world.key) for body in vectors],
+        [http_request("POST", "/v1/tiers", hundred, world.key)],
+        [http_request("GET", path, key=world.key) for path in paths],
+        [http_request("GET", "/")],
+    )
+
+
+def run(world: World, config: Path, log: Path, tell: Progress) -> dict[str, Any]:
+    """Start every server `STARTS` times, measure them in turn, and return the tree of figures.
+
+    One process of the very same code may take a tenth more than the next, as its memory happens to
+    lie; so the processes are started anew, and what is told is the median over all of them.
+    """
+    asked, seen = ask(world), Seen()
+    tell.begin(STARTS * (ROUNDS + 1) + 1)
+    for start in range(STARTS):
+        with ExitStack() as stack:
+            tell(f"start {start + 1} of {STARTS} of every server")
+            servers = {
+                name: stack.enter_context(started(name, world, config, log))
+                for name in (*RIVALS, "hello")
+            }
+            for number in range(ROUNDS):
+                tell(f"start {start + 1}, round {number + 1} of {ROUNDS}")
+                play_round(servers, asked, number, seen)
+            if start == STARTS - 1:
+                tell("every customer, online against offline")
+                offline = compare_offline(servers["ours"], world)
+    return {"offline_online": offline, **summarise(seen)}
 
 
 def main(arguments: Sequence[str]) -> int:

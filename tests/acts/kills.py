@@ -83,6 +83,16 @@ def in_child(work: Callable[..., None], *args: Any, place: str = "", nth: int = 
     return int(child.exitcode or 0)
 
 
+def killed_within(seconds: float, work: Callable[..., None], *args: Any) -> int:
+    """Run in a child that is killed after so many seconds; return its exit code, as `in_child`."""
+    child = CHILDREN.Process(target=_child, args=(work, args, "", 1, None))
+    child.start()
+    child.join(seconds)
+    child.kill()  # does nothing to one that has ended
+    child.join()
+    return int(child.exitcode or 0)
+
+
 def at_once(n: int, work: Callable[..., None], *args: Any) -> list[int]:
     """Run in n children that begin at the same moment; return their exit codes, sorted."""
     gate = CHILDREN.Barrier(n)

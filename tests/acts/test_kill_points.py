@@ -1,17 +1,32 @@
-"""R4, R7, R8 in CI size: killed at twelve points, started three times at once, run twice."""
+"""R4, R7, R8: killed at named points and at random moments, started at once, run twice.
+
+TIERWISE_HARDEN=full kills 300 times, twelve of them at named points, and starts ten at once.
+"""
 
 from __future__ import annotations
 
 import dataclasses
+import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
+import numpy as np
 import pytest
 
 from features.errors import EXIT_LOCKED
 from tests.acts.conftest import AT, YearOn, twice_too_high
-from tests.acts.kills import KILLED, at_once, do_act, do_promote, in_child, shop_of
+from tests.acts.kills import (
+    KILLED,
+    at_once,
+    do_act,
+    do_promote,
+    in_child,
+    killed_within,
+    shop_of,
+)
 from training.acts.order import Order
 from training.acts.retrain import FOLDER, retrain
 from training.artifact import RELEASES
@@ -23,6 +38,9 @@ from training.release import load_release, write_release
 pytestmark = pytest.mark.slow
 RETRAIN = Order("retrain", AT, "drift", incident="2025-01-01-rank")
 RECALIBRATE = Order("recalibrate", AT, "level", incident="2025-01-01-level")
+FULL = os.environ.get("TIERWISE_HARDEN") == "full"
+N_PROMOTIONS, N_RECALIBRATIONS, N_RETRAININGS = (200, 60, 28) if FULL else (6, 2, 1)
+N_AT_ONCE = 10 if FULL else 3
 ENDS = {"promote", "refuse", "roll back", "abandon"}
 
 
@@ -178,11 +196,68 @@ def test_r8_the_same_inputs_give_the_same_digest_and_no_new_version(
     assert [(each.number, each.digest) for each in Registry(state).versions()] == told
 
 
-def test_r7_of_three_retrainings_at_once_one_runs_and_the_others_exit_75(
-    grown: YearOn, tmp_path: Path
-):
+def test_r7_of_retrainings_at_once_one_runs_and_the_others_exit_75(grown: YearOn, tmp_path: Path):
     state = tmp_path / "state"
     shutil.copytree(grown.state, state)
-    assert at_once(3, do_act, state, grown.config, RETRAIN) == [0, EXIT_LOCKED, EXIT_LOCKED]
+    codes = at_once(N_AT_ONCE, do_act, state, grown.config, RETRAIN)
+    assert codes == [0, *[EXIT_LOCKED] * (N_AT_ONCE - 1)]
     check_settled(state)
     assert len(Registry(state).versions()) == 2
+
+
+def seconds_of(work: Callable[..., None], *args: Any) -> float:
+    """Return how long work takes in a child that nobody disturbs."""
+    begun = monotonic()
+    assert in_child(work, *args) == 0
+    return monotonic() - begun
+
+
+def test_r4_promotions_killed_at_random_moments_are_finished_by_the_next(
+    two_versions: tuple[Path, str, str],
+):
+    state, one, two = two_versions
+    rng, note = np.random.default_rng(4), Note(AT, ("it is ahead",), {})
+    whole = seconds_of(do_promote, state, two, note)
+    n_killed = 0
+    for number in range(N_PROMOTIONS):
+        target = (one, two)[number % 2]
+        n_killed += killed_within(rng.uniform(0, whole), do_promote, state, target, note) == KILLED
+        check_alias_resolves(state)
+        do_promote(state, target, note)
+        check_settled(state)
+        assert served_digest(state) == target
+    assert n_killed >= N_PROMOTIONS / 3
+
+
+def play_act(
+    before: Path, scratch: Path, world: YearOn, order: Order, expected: str, n_kills: int
+) -> None:
+    """Kill an act at random moments, each time from the same state, and do it again."""
+    state, rng = scratch / "state", np.random.default_rng(5)
+    shutil.copytree(before, state)
+    args = (state, world.config, order)
+    whole, n_killed = seconds_of(do_act, *args), 0
+    for _ in range(n_kills):
+        shutil.rmtree(state)
+        shutil.copytree(before, state)
+        n_killed += killed_within(rng.uniform(0, whole), do_act, *args) == KILLED
+        check_alias_resolves(state)
+        do_act(*args)
+        check_settled(state)
+        assert len(Registry(state).versions()) == 2
+        assert served_digest(state) == expected
+    assert n_killed >= n_kills / 3
+
+
+def test_r4_recalibrations_killed_at_random_moments_are_done_once(
+    off_level: tuple[YearOn, str], tmp_path: Path
+):
+    world, expected = off_level
+    play_act(world.state, tmp_path, world, RECALIBRATE, expected, N_RECALIBRATIONS)
+
+
+def test_r4_retrainings_killed_at_random_moments_go_on_to_the_same_release(
+    grown: YearOn, retrained: tuple[Path, str], tmp_path: Path
+):
+    served = served_digest(retrained[0])
+    play_act(grown.state, tmp_path, grown, RETRAIN, served, N_RETRAININGS)

@@ -67,7 +67,7 @@ demo: setup ## the whole way once, from raw data to an answer over HTTP (DATA=da
 		echo 'note: no sentiment model; the demo goes on without what customers wrote' >&2
 	@$(RUN) demo.py --source $(DATA) $(ARGS)
 
-drill: setup ## a year in which everything planned goes wrong, played through the real parts (10 minutes)
+drill: setup ## a year in which everything planned goes wrong, played through the real parts (8 minutes)
 	@$(RUN) drill.py $(ARGS)
 
 serve: setup ## serve the champion until Ctrl-C

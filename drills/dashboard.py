@@ -68,7 +68,7 @@ def _wait(url: str, process: subprocess.Popen[bytes]) -> None:
             time.sleep(0.3)
 
 
-def take_picture(browser: str, url: str, path: Path, width: int = 1400, height: int = 2400) -> bool:
+def take_picture(browser: str, url: str, path: Path, width: int = 1400, height: int = 2210) -> bool:
     """Write what a browser without a network shows of a page; return whether it did.
 
     Parameters

@@ -161,6 +161,7 @@ _ERROR_EXAMPLE: dict[str, Any] = {
 def build_openapi() -> dict[str, Any]:
     """Return the OpenAPI 3.1 document: every route, with units, descriptions and examples."""
     _, components = msgspec.json.schema_components(_STRUCTS, ref_template=_REF)
+    components["BatchItem"]["anyOf"] = [{"required": ["customer_id"]}, {"required": ["features"]}]
     return {
         "openapi": "3.1.0",
         "info": {

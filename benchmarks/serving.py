@@ -34,11 +34,11 @@ RATE = 300.0
 STARTS = 4
 ROUNDS = 3
 SECONDS = 2
-RATE_SECONDS = 4.0
+RATE_SECONDS = 1.0
+RATE_TURNS = 4
 RIVALS = ("raw_asgi", "fastapi", "bentoml_default", "ours")
 CONNECTIONS = (1, 16, 64)
 JUDGED = 16
-LATENCIES = ("p50_ms", "p99_ms", "max_ms")
 
 Pair = tuple[float, float]
 
@@ -74,7 +74,7 @@ class Seen:
     single : dict
         Requests a second and CPU microseconds a request, by server and number of connections.
     latencies : dict
-        p50, p99 and largest delay in ms at the fixed rate, by server.
+        Delays in ms at the fixed rate, by server and round.
     batch, look_ups : list
         CPU microseconds a request of ours and of the rival, in the same round.
     """
@@ -82,7 +82,7 @@ class Seen:
     single: dict[str, dict[int, list[Pair]]] = field(
         default_factory=lambda: {name: {n: [] for n in CONNECTIONS} for name in RIVALS}
     )
-    latencies: dict[str, list[tuple[float, float, float]]] = field(
+    latencies: dict[str, list[np.ndarray]] = field(
         default_factory=lambda: {name: [] for name in RIVALS}
     )
     batch: list[Pair] = field(default_factory=list)
@@ -95,8 +95,12 @@ def play_round(servers: dict[str, Server], asked: Asked, number: int, seen: Seen
     for n in CONNECTIONS if number == 0 else (JUDGED,):
         for name in names:
             seen.single[name][n].append(measure(servers[name], asked.single, n, name))
-    for name in names:
-        seen.latencies[name].append(measure_fixed_rate(servers[name], asked.single, name))
+    turns = [
+        [measure_fixed_rate(servers[name], asked.single, name) for name in names]
+        for _ in range(RATE_TURNS)
+    ]
+    for name, found in zip(names, zip(*turns, strict=True), strict=True):
+        seen.latencies[name].append(np.concatenate(found))
     ours = servers["ours"]
     for rival, n, mine, theirs, into in (
         ("raw_asgi", 4, asked.batch, asked.batch, seen.batch),
@@ -107,15 +111,12 @@ def play_round(servers: dict[str, Server], asked: Asked, number: int, seen: Seen
         )
 
 
-def measure_fixed_rate(
-    server: Server, requests: Sequence[bytes], name: str
-) -> tuple[float, float, float]:
-    """Return p50, p99 and the largest delay in ms at `RATE` requests a second."""
+def measure_fixed_rate(server: Server, requests: Sequence[bytes], name: str) -> np.ndarray:
+    """Return the delay of each request in ms at `RATE` requests a second."""
     ms, n_bad = run_fixed_rate(server.port, requests, RATE, RATE_SECONDS)
     if n_bad:
         raise InputError(f"{name}: {n_bad} errors; expected answers", "look at its log")
-    p50, p99 = np.quantile(ms, [0.5, 0.99]).tolist()
-    return p50, p99, float(ms.max())
+    return ms
 
 
 def summarise(seen: Seen) -> dict[str, Any]:
@@ -130,8 +131,7 @@ def summarise(seen: Seen) -> dict[str, Any]:
         theirs = [cpu for _, cpu in seen.single[name][JUDGED]]
         single[f"ours_over_{name}"] = _median_ratio(zip(theirs, own, strict=True))
     fixed: dict[str, Any] = {
-        name: {what: _median(found, place) for place, what in enumerate(LATENCIES)}
-        for name, found in seen.latencies.items()
+        name: summarise_latencies(found) for name, found in seen.latencies.items()
     }
     ours = fixed["ours"]
     fixed["p99_ours_over_fastapi"] = ours["p99_ms"] / fixed["fastapi"]["p99_ms"]
@@ -150,6 +150,12 @@ def summarise(seen: Seen) -> dict[str, Any]:
             "cpu_ours_over_hello_same_stack": _median_ratio(seen.look_ups),
         },
     }
+
+
+def summarise_latencies(rounds: Sequence[np.ndarray]) -> dict[str, float]:
+    """Return p50 and p99 in ms of all requests together, and the median round's largest delay."""
+    p50, p99 = np.quantile(np.concatenate(rounds), [0.5, 0.99]).tolist()
+    return {"p50_ms": p50, "p99_ms": p99, "max_ms": statistics.median(ms.max() for ms in rounds)}
 
 
 def _median(rows: Sequence[Sequence[float]], place: int) -> float:

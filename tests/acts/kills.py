@@ -8,9 +8,11 @@ import os
 import signal
 from collections.abc import Callable
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import mlflow  # noqa: F401  (once, in the server that children are forked from)
+import numpy as np
 
 from features.config import Config
 from features.errors import TierwiseError
@@ -83,14 +85,32 @@ def in_child(work: Callable[..., None], *args: Any, place: str = "", nth: int = 
     return int(child.exitcode or 0)
 
 
-def killed_within(seconds: float, work: Callable[..., None], *args: Any) -> int:
-    """Run in a child that is killed after so many seconds; return its exit code, as `in_child`."""
-    child = CHILDREN.Process(target=_child, args=(work, args, "", 1, None))
-    child.start()
-    child.join(seconds)
-    child.kill()  # does nothing to one that has ended
-    child.join()
-    return int(child.exitcode or 0)
+class RandomKills:
+    """Runs work in children and kills them at random moments of the time it takes at most.
+
+    Attributes
+    ----------
+    n : int
+        How many were killed; the others had ended before their moment came.
+    """
+
+    def __init__(self, rng: np.random.Generator, seconds: float) -> None:
+        self.n = 0
+        self._rng, self._seconds = rng, seconds
+
+    def strike(self, work: Callable[..., None], *args: Any) -> None:
+        """Run work in one child, and kill it if it is still there at its moment."""
+        child = CHILDREN.Process(target=_child, args=(work, args, "", 1, None))
+        begun = monotonic()
+        child.start()
+        child.join(self._rng.uniform(0, self._seconds))
+        child.kill()  # does nothing to one that has ended
+        child.join()
+        if child.exitcode == KILLED:
+            self.n += 1
+        else:
+            assert child.exitcode == 0
+            self._seconds = min(self._seconds, monotonic() - begun)
 
 
 def at_once(n: int, work: Callable[..., None], *args: Any) -> list[int]:

@@ -112,7 +112,7 @@ endif
 harden: setup ## bad input, mutants, and the service under attack, in full (long)
 	$(RUN) -m pytest -m harden -n 2 $(ARGS)
 	TIERWISE_HARDEN=full $(RUN) -m pytest -m slow tests/hardening/test_disk.py tests/acts/test_kill_points.py
-	TIERWISE_HARDEN=full $(RUN) -m pytest -m slow tests/serving/test_harden.py
+	TIERWISE_HARDEN=full $(RUN) -m pytest -m slow tests/serving/test_harden.py tests/serving/test_schema.py
 
 bench-%: setup ## make the figures of benchmarks/NAME.py: state/bench/NAME.json
 	$(RUN) -m benchmarks.$(subst -,_,$*) $(ARGS)

@@ -100,7 +100,8 @@ def test_setup_takes_the_installer_from_the_pins(clone: Path):
             ".venv/bin/python -m pytest -m harden -n 2 \n"
             "TIERWISE_HARDEN=full .venv/bin/python -m pytest -m slow tests/hardening/test_disk.py "
             "tests/acts/test_kill_points.py\n"
-            "TIERWISE_HARDEN=full .venv/bin/python -m pytest -m slow tests/serving/test_harden.py",
+            "TIERWISE_HARDEN=full .venv/bin/python -m pytest -m slow tests/serving/test_harden.py "
+            "tests/serving/test_schema.py",
         ),
     ],
 )  # fmt: skip

@@ -106,19 +106,25 @@ def digest_known(tables: Tables, cutoff: date) -> str:
 def _digests_known(parts: Iterable[Path], cutoff: date) -> Iterator[str]:
     for part in parts:
         told = part.stat()
-        digest, first = _look_at(part, told.st_mtime_ns, told.st_size)
+        seen = (part, told.st_mtime_ns, told.st_size)
+        first = _first_known(*seen)
         if first is None or first < cutoff:
-            yield digest
+            yield _digest_of(*seen)
 
 
 @lru_cache(maxsize=4096)
-def _look_at(part: Path, mtime_ns: int, size: int) -> tuple[str, date | None]:
-    """Return the digest of a part and the first day on which a row was known, None if untold."""
+def _first_known(part: Path, mtime_ns: int, size: int) -> date | None:
+    """Return the first day on which a row of a part was known, None where that is untold."""
     told = pq.read_metadata(part)
     place = told.schema.to_arrow_schema().get_field_index("known_day")
     columns = [told.row_group(k).column(place) for k in range(told.num_row_groups)]
     days = [each.statistics.min for each in columns if _has_limits(each)]
-    return hash_file(part), min(days) if days and len(days) == len(columns) else None
+    return min(days) if days and len(days) == len(columns) else None
+
+
+@lru_cache(maxsize=4096)
+def _digest_of(part: Path, mtime_ns: int, size: int) -> str:
+    return hash_file(part)
 
 
 def _has_limits(column: pq.ColumnChunkMetaData) -> bool:
